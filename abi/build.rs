@@ -1,0 +1,57 @@
+//! Records what a plugin is built with, for its manifest: compiler, target, profile and a
+//! fingerprint of this crate's own sources. Two libraries with the same fingerprint and the same
+//! target share every layout, so the full layout check is needed once per fingerprint and not once
+//! per file.
+
+use std::process::Command;
+use std::{env, fs, path::Path};
+
+fn main() {
+    let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
+    let version = Command::new(rustc)
+        .arg("--version")
+        .output()
+        .ok()
+        .and_then(|output| String::from_utf8(output.stdout).ok())
+        .unwrap_or_else(|| "unknown".into());
+    set("HOTSHOE_RUSTC", version.trim());
+    set("HOTSHOE_TARGET", &env::var("TARGET").unwrap_or_default());
+    set("HOTSHOE_PROFILE", &env::var("PROFILE").unwrap_or_default());
+
+    let mut sources: Vec<_> = fs::read_dir("src")
+        .expect("the crate has a src folder")
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    sources.sort();
+    let mut hash = Fnv::new();
+    hash.add(env::var("CARGO_PKG_VERSION").unwrap_or_default().as_bytes());
+    for source in &sources {
+        hash.add(source.file_name().map(|name| name.as_encoded_bytes()).unwrap_or_default());
+        hash.add(&fs::read(source).expect("a source file of this crate is readable"));
+    }
+    set("HOTSHOE_FINGERPRINT", &format!("{:032x}", hash.0));
+
+    println!("cargo:rerun-if-changed=src");
+    println!("cargo:rerun-if-changed=build.rs");
+    debug_assert!(Path::new("src/lib.rs").exists());
+}
+
+fn set(name: &str, value: &str) {
+    println!("cargo:rustc-env={name}={value}");
+}
+
+/// FNV-1a, 128 bits: no secret is kept here, only an accidental collision must not happen.
+struct Fnv(u128);
+
+impl Fnv {
+    fn new() -> Self {
+        Self(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d)
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 ^= u128::from(*byte);
+            self.0 = self.0.wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
+        }
+    }
+}
