@@ -1,9 +1,16 @@
 //! draft
-pub mod contract;
+extern crate self as hotshoe;
+mod bridge;
+#[cfg(feature = "host")]
+pub mod config;
+mod contract;
+pub mod extension;
+mod sdk;
+pub mod settings;
+pub use bridge::current_plugin;
 pub use contract::*;
-pub mod testing {
-    /// x
-    pub fn storage_backend() {}
-}
+pub use extension::{Deferred, Handle, Json};
+pub use sdk::*;
 /// x
-pub trait StorageExt {}
+#[cfg(feature = "testing")]
+pub mod testing;

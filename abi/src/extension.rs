@@ -6,9 +6,9 @@
 //! every method, compared when the object is looked up.
 
 use abi_stable::StableAbi;
-use abi_stable::std_types::{RSlice, RStr};
+use abi_stable::std_types::{RStr, RString, RVec};
 
-/// What every extension table starts with. Methods follow it, in the order of `methods`.
+/// What every extension table starts with. Methods follow it, in the order of [`ExtensionInfo::methods`].
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy)]
 pub struct ExtensionTable {
@@ -26,7 +26,7 @@ pub struct ExtensionInfo {
     /// Its version, semver.
     pub version: RStr<'static>,
     /// The signature of each method: `name(arguments)->result` in terms of what crosses.
-    pub methods: RSlice<'static, RStr<'static>>,
+    pub methods: extern "C" fn() -> RVec<RString>,
     /// Takes one more share of the value.
     pub clone: unsafe extern "C" fn(*const ()) -> *const (),
     /// Gives one share of the value back.

@@ -1,0 +1,202 @@
+//! [`PluginsConfig`]: the table `[plugins]`, what holds for the host and for all plugins.
+//!
+//! Its keys are the host's; each table in it is an instance, except `security` (the policy) and
+//! `config` (instances in their second shape).
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+
+use super::entry::Entry;
+use super::error::ProblemKind;
+use super::instance::InstanceConfig;
+use super::key_path::KeyPath;
+use super::read_instance;
+use super::report::Report;
+use super::section::Section;
+use super::security::{self, SecurityPolicy};
+use super::timeouts::{self, TimeoutOverrides, Timeouts};
+
+/// `[plugins]`: which plugins start, from where, and under which policy.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct PluginsConfig {
+    /// `false`: no plugin at all starts. `true` by default.
+    pub enabled: bool,
+    /// Where libraries are looked for. Read from a file, relative paths start at its folder.
+    pub directories: Vec<PathBuf>,
+    /// Ids, else types, in the order in which plugins start where dependencies leave a choice.
+    /// See [`Config::resolve_load_order`](super::Config::resolve_load_order).
+    pub load_order: Vec<String>,
+    /// Whether plugins start that are found in a directory and that no table names. `true` by
+    /// default.
+    pub auto_load: bool,
+    /// How long plugins may take.
+    pub timeouts: Timeouts,
+    /// How many plugins may run at most.
+    pub max_plugins: Option<NonZeroU32>,
+    /// Whether the first plugin that fails stops all. `false` by default.
+    pub strict: bool,
+    /// Below this folder each instance gets one of its own.
+    pub data_dir: Option<PathBuf>,
+    /// The instance (or the type of it) that stores what plugins store.
+    pub storage: Option<String>,
+    /// Which of the compiled-in plugins start; `None` leaves that to the application.
+    pub linked: Option<Linked>,
+    /// What is demanded of plugins.
+    pub security: SecurityPolicy,
+    /// The configured instances by id.
+    pub instances: BTreeMap<String, InstanceConfig>,
+}
+
+impl Default for PluginsConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            directories: Vec::new(),
+            load_order: Vec::new(),
+            auto_load: true,
+            timeouts: Timeouts::default(),
+            max_plugins: None,
+            strict: false,
+            data_dir: None,
+            storage: None,
+            linked: None,
+            security: SecurityPolicy::default(),
+            instances: BTreeMap::new(),
+        }
+    }
+}
+
+/// Which of the compiled-in plugins start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Linked {
+    /// Those with these plugin ids.
+    Only(Vec<String>),
+    /// All of them.
+    All,
+}
+
+pub(super) fn read(
+    table: &DeTable<'_>,
+    path: &KeyPath,
+    base_dir: &Path,
+    report: &mut Report,
+) -> PluginsConfig {
+    let mut plugins = PluginsConfig::default();
+    let mut section = Section::new(path.clone(), table)
+        .with_hint("an instance of a plugin is a table, [plugins.<id>]");
+
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    for entry in section.take_tables() {
+        let Some(table) = entry.value.as_table() else {
+            continue;
+        };
+        match entry.name {
+            "security" => plugins.security = security::read(table, entry.path, report),
+            "config" => second = flat_instances(table, &entry, report),
+            _ => first.push(entry),
+        }
+    }
+    plugins.instances = read_instance::read_all(first, second, report);
+    read_keys(&mut plugins, &mut section, base_dir, report);
+    section.finish(report);
+    plugins
+}
+
+/// The keys that are no tables.
+fn read_keys(
+    plugins: &mut PluginsConfig,
+    section: &mut Section<'_>,
+    base_dir: &Path,
+    report: &mut Report,
+) {
+    for (key, flag) in [
+        ("enabled", &mut plugins.enabled),
+        ("auto_load", &mut plugins.auto_load),
+        ("strict", &mut plugins.strict),
+    ] {
+        let found = section.take(key, report).and_then(|entry| entry.boolean(report));
+        *flag = found.unwrap_or(*flag);
+    }
+    plugins.directories = directories(section, base_dir, report);
+    if let Some(entry) = section.take("load_order", report) {
+        plugins.load_order = load_order(&entry, report).unwrap_or_default();
+    }
+    let timeouts: TimeoutOverrides = timeouts::read(section, report);
+    plugins.timeouts = plugins.timeouts.with(&timeouts);
+    let found = section.take("max_plugins", report);
+    plugins.max_plugins = found.and_then(|entry| {
+        entry.above_zero(report, "to start no plugin at all write enabled = false")
+    });
+    let found = section.take("data_dir", report);
+    plugins.data_dir = found
+        .and_then(|entry| entry.text(report, "the path of a folder"))
+        .map(|folder| base_dir.join(folder));
+    let found = section.take("storage", report);
+    plugins.storage =
+        found.and_then(|entry| entry.text(report, "the id of an instance, or its type"));
+    plugins.linked = section.take("linked", report).and_then(|entry| linked(&entry, report));
+    for reserved in ["security", "config"] {
+        // Tables are gone by now, so what is left under these names is something else.
+        if let Some(entry) = section.take(reserved, report) {
+            entry.table(report, "a table");
+        }
+    }
+}
+
+/// The tables in `[plugins.config]`.
+fn flat_instances<'t>(
+    table: &'t DeTable<'t>,
+    entry: &Entry<'t>,
+    report: &mut Report,
+) -> Vec<Entry<'t>> {
+    let entries = Section::new(entry.path.clone(), table).into_entries().into_iter();
+    entries
+        .filter(|entry| entry.table(report, "a table, [plugins.config.<id>]").is_some())
+        .collect()
+}
+
+fn directories(section: &mut Section<'_>, base_dir: &Path, report: &mut Report) -> Vec<PathBuf> {
+    const EXPECTED: &str = "the path of a folder";
+    let one = section.take("directory", report);
+    let many = section.take("directories", report);
+    if let (Some(one), Some(many)) = (&one, &many) {
+        many.twice(one, report);
+    }
+    let one = one.and_then(|entry| entry.text(report, EXPECTED));
+    let many = many.and_then(|entry| entry.texts(report, "a list of folders"));
+    let all = one.into_iter().chain(many.into_iter().flatten());
+    all.map(|folder| base_dir.join(folder)).collect()
+}
+
+fn load_order(entry: &Entry<'_>, report: &mut Report) -> Option<Vec<String>> {
+    let items = entry.items(report, "a list of ids or types")?;
+    let mut order: Vec<String> = Vec::new();
+    for item in items {
+        let Some(name) = item.text(report, "an id or a type, in quotes") else {
+            continue;
+        };
+        if order.contains(&name) {
+            let message = "it stands in the list more than once";
+            report.push(ProblemKind::Twice, &item.path, &item.span, message, "keep the first");
+        }
+        order.push(name);
+    }
+    Some(order)
+}
+
+fn linked(entry: &Entry<'_>, report: &mut Report) -> Option<Linked> {
+    match entry.value {
+        DeValue::Array(_) => {
+            let items = entry.items(report, "a list of plugin ids")?.into_iter();
+            let ids: Vec<_> = items.map(|item| item.id(report)).collect();
+            ids.into_iter().collect::<Option<_>>().map(Linked::Only)
+        }
+        _ if entry.value.as_str() == Some("all") => Some(Linked::All),
+        _ => entry.unexpected(report, "\"all\" or a list of plugin ids", ""),
+    }
+}

@@ -1,0 +1,110 @@
+//! What a method of an extension point returns: `Result<T>` at once, or [`Deferred`].
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hotshoe_abi::__stable::{RResult, StableAbi};
+use hotshoe_abi::AbiFuture;
+
+use super::Crossing;
+use crate::contract::{Error, Result};
+
+/// The return type of a method: always able to carry an error, because the other side may panic.
+#[diagnostic::on_unimplemented(
+    message = "a method of an extension point cannot return `{Self}`",
+    note = "return `hotshoe::Result<T>`, or `hotshoe::Deferred<T>` for an asynchronous method"
+)]
+pub trait Answer: Sized {
+    /// What crosses.
+    type Wire: StableAbi;
+
+    /// The type in a signature.
+    fn signature() -> String;
+
+    /// The answer of a call that failed before it could answer.
+    fn failed(error: Error) -> Self;
+
+    /// To what crosses.
+    fn into_wire(self) -> Self::Wire;
+
+    /// From what crossed.
+    fn from_wire(wire: Self::Wire) -> Self;
+}
+
+impl<T: Crossing> Answer for Result<T> {
+    type Wire = RResult<T::Wire, Error>;
+
+    fn signature() -> String {
+        T::signature()
+    }
+
+    fn failed(error: Error) -> Self {
+        Err(error)
+    }
+
+    #[inline]
+    fn into_wire(self) -> Self::Wire {
+        match self {
+            Ok(value) => RResult::ROk(value.into_wire()),
+            Err(error) => RResult::RErr(error),
+        }
+    }
+
+    #[inline]
+    fn from_wire(wire: Self::Wire) -> Self {
+        match wire {
+            RResult::ROk(value) => T::from_wire(value),
+            RResult::RErr(error) => Err(error),
+        }
+    }
+}
+
+/// The answer of an asynchronous method, as a future that owns what it needs.
+///
+/// # Cancellation
+/// Dropping it drops the provider's future.
+///
+/// # Panics
+/// A panic of the provider's future is its error.
+#[must_use = "a future does nothing until it is awaited"]
+pub struct Deferred<T>(Pin<Box<dyn Future<Output = Result<T>> + Send>>);
+
+impl<T: Crossing + Send + 'static> Deferred<T> {
+    /// Answers with the result of `future`.
+    pub fn new(future: impl Future<Output = Result<T>> + Send + 'static) -> Self {
+        Self(Box::pin(future))
+    }
+}
+
+impl<T> Future for Deferred<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+impl<T> Answer for Deferred<T>
+where
+    T: Crossing + Send + 'static,
+    T::Wire: Send + 'static,
+{
+    type Wire = AbiFuture<'static, T::Wire>;
+
+    fn signature() -> String {
+        format!("async {}", T::signature())
+    }
+
+    fn failed(error: Error) -> Self {
+        Self::new(std::future::ready(Err(error)))
+    }
+
+    fn into_wire(self) -> Self::Wire {
+        AbiFuture::new(async move { Ok(self.0.await?.into_wire()) })
+    }
+
+    fn from_wire(wire: Self::Wire) -> Self {
+        Self(Box::pin(async move { T::from_wire(wire.await?) }))
+    }
+}
