@@ -30,6 +30,8 @@ pub struct AbiMetadata<'a> {
     pub level: u32,
     /// Names of all fields.
     pub fields: RSlice<'a, RStr<'a>>,
+    /// The plugin instance whose code made the record; empty if that is not known.
+    pub instance: RStr<'a>,
 }
 
 /// The value of a field; see [`value_kind`].
@@ -66,7 +68,8 @@ pub mod value_kind {
 pub trait LogObject: Send + Sync + 'static {
     /// One record, inside the span `parent` (0: the thread's current span; `u64::MAX`: none).
     fn event(&self, metadata: &AbiMetadata<'_>, fields: &[AbiField<'_>], parent: u64);
-    /// A new span inside `parent` (as in `event`); its id, never 0.
+    /// A new span inside `parent` (as in `event`); its id, never 0. `u64::MAX` stands for a span
+    /// that the host does not want: the other functions ignore it, as a parent it means none.
     fn new_span(&self, metadata: &AbiMetadata<'_>, fields: &[AbiField<'_>], parent: u64) -> u64;
     /// Values for a span's fields.
     fn record(&self, span: u64, fields: &[AbiField<'_>]);

@@ -6,11 +6,13 @@
 
 mod handler;
 mod health;
+mod level;
 mod scope;
 mod storage;
 
 pub(crate) use handler::Exported;
 pub(crate) use health::{export_health, import_health};
+pub(crate) use level::{MAX_FIELDS, level_filter, level_number};
 pub(crate) use scope::Scope;
 pub use scope::current_plugin;
 pub(crate) use storage::{export_storage, import_storage};

@@ -79,7 +79,7 @@ impl<P: Plugin, M: ManifestSource> Functions<P, M> {
     }
 
     extern "C" fn set_log_level(level: u32) {
-        logging::set_level(level);
+        hotshoe_abi::guard::contain(|| logging::set_level(level));
     }
 
     extern "C" fn create(context: AbiContext, settings: RString) -> AbiFuture<'static, AbiPlugin> {

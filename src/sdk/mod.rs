@@ -5,7 +5,7 @@ mod context;
 mod contributions;
 mod export;
 mod instance;
-mod logging;
+pub(crate) mod logging;
 mod manifest_text;
 mod plugin;
 

@@ -1,0 +1,106 @@
+//! The plugins in a directory.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::{Candidate, Source};
+use crate::contract::{Error, ErrorKind, Result, ResultExt};
+use crate::verify::{Inspection, check_build, inspect};
+
+/// What a directory holds.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Plugins that can be mounted, by file name.
+    pub(crate) candidates: Vec<Candidate>,
+    /// Files that mean to be plugins and are not, with the reason.
+    pub(crate) refused: Vec<(PathBuf, Error)>,
+    /// Files that are something else, with the reason; each is reported once and ignored.
+    pub(crate) ignored: Vec<(PathBuf, String)>,
+}
+
+/// Looks at every library file of `directory`, in the order of their names.
+///
+/// # Errors
+/// [`ErrorKind::Io`] if the directory cannot be read.
+pub(crate) fn scan(directory: &Path) -> Result<Found> {
+    let unreadable = |error: std::io::Error| {
+        let help = if error.kind() == std::io::ErrorKind::NotFound {
+            "create it, or correct `[plugins] directory`"
+        } else {
+            "check its permissions, or correct `[plugins] directory`"
+        };
+        Err::<(), _>(error)
+            .describe_as(ErrorKind::Io, "the plugin directory cannot be read")
+            .unwrap_err()
+            .with_path(directory)
+            .with_help(help)
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|found| found == std::env::consts::DLL_EXTENSION) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let mut found = Found::default();
+    for path in paths {
+        look_at(path, &mut found);
+    }
+    refuse_duplicates(&mut found);
+    Ok(found)
+}
+
+/// Looks at one file.
+pub(crate) fn look_at(path: PathBuf, found: &mut Found) {
+    match inspect(&path) {
+        Ok(Inspection::NoPlugin(reason)) => found.ignored.push((path, reason)),
+        Ok(Inspection::Plugin(manifest)) => match check_build(&manifest) {
+            Ok(()) => found
+                .candidates
+                .push(Candidate { manifest: *manifest, source: Source::File(path) }),
+            Err(error) => {
+                let error = error.with_plugin(manifest.id).with_phase("verify").with_path(&path);
+                found.refused.push((path, error));
+            }
+        },
+        Err(error) => found.refused.push((path, error.with_phase("verify"))),
+    }
+}
+
+/// Two files with the same id and version: nobody can say which one was meant, so neither is.
+pub(crate) fn refuse_duplicates(found: &mut Found) {
+    let mut by_name: BTreeMap<(String, String), Vec<Candidate>> = BTreeMap::new();
+    for candidate in found.candidates.drain(..) {
+        let name = (candidate.manifest.id.clone(), candidate.manifest.version.to_string());
+        by_name.entry(name).or_default().push(candidate);
+    }
+    for ((id, version), candidates) in by_name {
+        if candidates.len() == 1 {
+            found.candidates.extend(candidates);
+            continue;
+        }
+        let paths: Vec<String> = candidates.iter().map(|c| c.source.describe()).collect();
+        for candidate in candidates {
+            let Source::File(path) = candidate.source else { continue };
+            let others: Vec<&str> = paths
+                .iter()
+                .map(String::as_str)
+                .filter(|other| *other != path.display().to_string())
+                .collect();
+            let error = Error::new(
+                ErrorKind::AlreadyExists,
+                format!(
+                    "one file for version {version} was expected, this is one of {}; also {}",
+                    paths.len(),
+                    others.join(", ")
+                ),
+            )
+            .with_plugin(&id)
+            .with_phase("discover")
+            .with_path(&path)
+            .with_help("keep one of them; to run it twice, name two instances in the configuration");
+            found.refused.push((path, error));
+        }
+    }
+}

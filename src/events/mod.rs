@@ -1,0 +1,134 @@
+//! Publish and subscribe.
+//!
+//! Each subscription has a queue with a bound and a background job that delivers from it, one event
+//! at a time, in order. Publishing puts a reference into every matching queue and returns; a full
+//! queue drops the event for that subscription, counted and logged once in a while.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_channel::{Receiver, Sender, TrySendError};
+use bytes::Bytes;
+use hotshoe_abi::AbiEventHandler;
+use parking_lot::RwLock;
+
+use crate::contract::{Call, Event, EventParts};
+use crate::runtime::{Background, Job};
+
+/// How many events may wait for one subscription.
+const QUEUE: usize = 1024;
+
+/// The events of one host.
+pub(crate) struct EventBus {
+    background: Background,
+    subscriptions: RwLock<Vec<Arc<Subscription>>>,
+    sequence: AtomicU64,
+}
+
+/// One handler of one instance for one topic pattern.
+pub(crate) struct Subscription {
+    instance: String,
+    topic: String,
+    queue: Sender<Event>,
+    dropped: AtomicU64,
+    job: Job,
+}
+
+impl EventBus {
+    pub(crate) fn new(background: Background) -> Self {
+        Self { background, subscriptions: RwLock::default(), sequence: AtomicU64::new(0) }
+    }
+
+    /// Queues an event; for how many subscriptions.
+    pub(crate) fn publish(&self, call: Call, source: &str, topic: &str, payload: Bytes) -> u64 {
+        let event = Event::from(EventParts {
+            topic: topic.to_owned(),
+            source: source.to_owned(),
+            sequence: self.sequence.fetch_add(1, Ordering::Relaxed),
+            payload,
+            call,
+        });
+        let mut queued = 0;
+        for subscription in self.subscriptions.read().iter() {
+            if matches(&subscription.topic, topic) && subscription.offer(event.clone()) {
+                queued += 1;
+            }
+        }
+        queued
+    }
+
+    /// Delivers events to `handler` from now on.
+    pub(crate) fn subscribe(
+        &self,
+        instance: &str,
+        topic: &str,
+        handler: AbiEventHandler,
+    ) -> Arc<Subscription> {
+        let (queue, events) = async_channel::bounded(QUEUE);
+        let job = self.background.spawn(deliver(events, handler, instance.to_owned()));
+        let subscription = Arc::new(Subscription {
+            instance: instance.to_owned(),
+            topic: topic.to_owned(),
+            queue,
+            dropped: AtomicU64::new(0),
+            job,
+        });
+        self.subscriptions.write().push(subscription.clone());
+        subscription
+    }
+
+    /// Ends a subscription. What is queued is still delivered: wait for it with
+    /// [`Subscription::ended`].
+    pub(crate) fn unsubscribe(&self, subscription: &Arc<Subscription>) {
+        self.subscriptions.write().retain(|other| !Arc::ptr_eq(other, subscription));
+        subscription.queue.close();
+    }
+}
+
+impl Subscription {
+    /// Waits until the last queued event was delivered, after the end of the subscription.
+    pub(crate) async fn ended(&self) {
+        self.job.ended().await;
+    }
+
+    /// How many events found the queue full.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn offer(&self, event: Event) -> bool {
+        match self.queue.try_send(event) {
+            Ok(()) => true,
+            Err(TrySendError::Closed(_)) => false,
+            Err(TrySendError::Full(_)) => {
+                let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+                if dropped.is_power_of_two() {
+                    tracing::warn!(
+                        plugin = self.instance,
+                        topic = self.topic,
+                        dropped,
+                        "events are dropped: the handler is slower than they come"
+                    );
+                }
+                false
+            }
+        }
+    }
+}
+
+async fn deliver(events: Receiver<Event>, handler: AbiEventHandler, instance: String) {
+    while let Ok(event) = events.recv().await {
+        let topic = event.topic().to_owned();
+        if let Err(error) = handler.handle(event).await {
+            tracing::error!(plugin = instance, topic, %error, "an event handler failed");
+        }
+    }
+}
+
+/// Whether a subscription to `pattern` wants `topic`: the same, or all of it up to a final `*`.
+fn matches(pattern: &str, topic: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => topic.starts_with(start),
+        None => pattern == topic,
+    }
+}

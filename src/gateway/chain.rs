@@ -1,0 +1,104 @@
+//! One request's way: middleware by middleware, then the handler.
+
+use std::sync::Arc;
+
+use hotshoe_abi::{AbiFuture, AbiHandler, AbiMiddleware, Chain};
+
+use super::Routes;
+use super::routes::Matched;
+use crate::contract::{Error, ErrorKind, Next, Request, Response, Result};
+use crate::runtime::Gate;
+
+/// A handler in force.
+pub(crate) struct HandlerEntry {
+    pub(crate) instance: String,
+    pub(crate) object: AbiHandler,
+    pub(crate) gate: Arc<Gate>,
+}
+
+/// A middleware in force.
+pub(crate) struct MiddlewareEntry {
+    pub(crate) instance: String,
+    pub(crate) object: AbiMiddleware,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) priority: i32,
+    pub(crate) paths: Vec<String>,
+}
+
+impl MiddlewareEntry {
+    fn applies(&self, path: &str) -> bool {
+        self.paths.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(start) => {
+                path.starts_with(start) || start.strip_suffix('/').is_some_and(|own| own == path)
+            }
+            None => pattern == path,
+        })
+    }
+}
+
+/// The links of one request: the table that it met and where it ends.
+struct Links {
+    routes: Arc<Routes>,
+    /// The path that middleware is chosen by; a middleware that rewrites changes nothing here.
+    path: String,
+    end: Matched,
+}
+
+/// Finds the route and runs the chain.
+pub(super) async fn run(routes: Arc<Routes>, mut request: Request) -> Result<Response> {
+    let path = request.path().to_owned();
+    let end = routes.find(&mut request);
+    let links = Arc::new(Links { routes, path, end });
+    links.run(0, request).await
+}
+
+impl Chain for Links {
+    fn run(self: Arc<Self>, position: usize, request: Request) -> AbiFuture<'static, Response> {
+        AbiFuture::new(async move {
+            let mut at = position;
+            while let Some(entry) = self.routes.middleware.get(at) {
+                at += 1;
+                if !entry.applies(&self.path) {
+                    continue;
+                }
+                // A middleware that is being stopped is passed over.
+                if let Some(_pass) = entry.gate.enter() {
+                    let next = Next::new(self.clone(), at);
+                    return entry
+                        .object
+                        .handle(request, next)
+                        .await
+                        .map_err(|error| named(error, &entry.instance));
+                }
+            }
+            self.end(request).await
+        })
+    }
+}
+
+impl Links {
+    async fn end(&self, request: Request) -> Result<Response> {
+        match &self.end {
+            Matched::Handler(entry) => {
+                let Some(_pass) = entry.gate.enter() else {
+                    return Err(Error::new(
+                        ErrorKind::Unavailable,
+                        "it is being stopped and takes no more requests",
+                    )
+                    .with_plugin(&entry.instance));
+                };
+                let answer = entry.object.handle(request).await;
+                answer.map_err(|error| named(error, &entry.instance))
+            }
+            Matched::Nothing => Ok(Response::text(404, "not found\n")),
+            Matched::OtherMethods(allowed) => {
+                Ok(Response::text(405, "method not allowed\n").with_header("allow", allowed))
+            }
+        }
+    }
+}
+
+/// The nearest instance is the one to blame; an error that names one keeps it.
+fn named(error: Error, instance: &str) -> Error {
+    if error.plugin().is_some() { error } else { error.with_plugin(instance) }
+}

@@ -1,0 +1,230 @@
+//! The host's routes as a `tower` service over the `http` crate's types.
+//!
+//! Nothing is converted on the way in: the `http` crate's own parts are behind the request that
+//! plugins see. On the way out the headers are copied once.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use ::http::request::Parts;
+use ::http::{HeaderName, HeaderValue, StatusCode};
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+
+use super::Gateway;
+use crate::contract::{
+    Body, BodyStream, Call, Error, ErrorKind, HeaderPair, Request, RequestParts, Response, Result,
+};
+
+/// The host's routes as a `tower` service, such as axum's `fallback_service` takes.
+#[derive(Clone)]
+pub struct GatewayService {
+    gateway: Arc<Gateway>,
+    call: Arc<dyn Fn(&Parts) -> Call + Send + Sync>,
+}
+
+impl GatewayService {
+    pub(crate) fn new(gateway: Arc<Gateway>) -> Self {
+        Self { gateway, call: Arc::new(|_| Call::none()) }
+    }
+
+    /// Tells plugins who calls: `call` makes the circumstances of a call from a request's head.
+    /// Put what the connection knows there, such as the peer's address under the key `peer`.
+    #[must_use]
+    pub fn with_call(mut self, call: impl Fn(&Parts) -> Call + Send + Sync + 'static) -> Self {
+        self.call = Arc::new(call);
+        self
+    }
+}
+
+impl<B> tower_service::Service<::http::Request<B>> for GatewayService
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: std::error::Error + 'static,
+{
+    type Response = ::http::Response<HttpBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: ::http::Request<B>) -> Self::Future {
+        let gateway = self.gateway.clone();
+        let (parts, body) = request.into_parts();
+        let call = (self.call)(&parts);
+        Box::pin(async move { Ok(export(gateway.respond(import(parts, body, call)).await)) })
+    }
+}
+
+fn import<B>(parts: Parts, body: B, call: Call) -> Request
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: std::error::Error + 'static,
+{
+    let body = match body.size_hint().exact() {
+        Some(0) => Body::empty(),
+        _ => Body::stream(Incoming(Box::pin(body))),
+    };
+    Request::from_parts(HttpRequest { parts, params: Vec::new(), call, body })
+}
+
+fn export(mut response: Response) -> ::http::Response<HttpBody> {
+    let body = HttpBody(response.take_body());
+    let mut out = ::http::Response::new(body);
+    *out.status_mut() =
+        StatusCode::from_u16(response.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in response.headers() {
+        // A header that is none was a plugin's mistake; the answer is still worth sending.
+        let pair = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value));
+        if let (Ok(name), Ok(value)) = pair {
+            out.headers_mut().append(name, value);
+        }
+    }
+    out
+}
+
+/// The `http` crate's parts behind a request.
+struct HttpRequest {
+    parts: Parts,
+    params: Vec<(String, String)>,
+    call: Call,
+    body: Body,
+}
+
+impl RequestParts for HttpRequest {
+    fn method(&self) -> &str {
+        self.parts.method.as_str()
+    }
+
+    fn set_method(&mut self, method: &str) {
+        if let Ok(method) = method.parse() {
+            self.parts.method = method;
+        }
+    }
+
+    fn path(&self) -> &str {
+        self.parts.uri.path()
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.parts.uri.query()
+    }
+
+    fn set_target(&mut self, path: &str, query: Option<&str>) {
+        let target = match query {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        };
+        if let Ok(uri) = target.parse() {
+            self.parts.uri = uri;
+        }
+    }
+
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.parts.headers.get(name).map(HeaderValue::as_bytes)
+    }
+
+    fn header_at(&self, index: usize) -> Option<HeaderPair<'_>> {
+        let (name, value) = self.parts.headers.iter().nth(index)?;
+        Some((name.as_str(), value.as_bytes()))
+    }
+
+    fn remove_header(&mut self, name: &str) {
+        self.parts.headers.remove(name);
+    }
+
+    fn append_header(&mut self, name: &str, value: &[u8]) {
+        let pair = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value));
+        if let (Ok(name), Ok(value)) = pair {
+            self.parts.headers.append(name, value);
+        }
+    }
+
+    fn param_at(&self, index: usize) -> Option<(&str, &str)> {
+        self.params.get(index).map(|(name, value)| (&**name, &**value))
+    }
+
+    fn add_param(&mut self, name: &str, value: &str) {
+        self.params.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn call(&self) -> &Call {
+        &self.call
+    }
+
+    fn set_call(&mut self, call: Call) {
+        self.call = call;
+    }
+
+    fn take_body(&mut self) -> Body {
+        std::mem::take(&mut self.body)
+    }
+
+    fn set_body(&mut self, body: Body) {
+        self.body = body;
+    }
+}
+
+/// A body of the HTTP library on its way to a plugin.
+struct Incoming<B>(Pin<Box<B>>);
+
+impl<B> BodyStream for Incoming<B>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: std::error::Error + 'static,
+{
+    fn poll_chunk(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes>>> {
+        loop {
+            return match self.0.as_mut().poll_frame(context) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(None) => Poll::Ready(None),
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => Poll::Ready(Some(Ok(data))),
+                    // Trailers have no place in a body of bytes.
+                    Err(_) => continue,
+                },
+                Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(Error::new(
+                    ErrorKind::Io,
+                    "the request's body ended early",
+                )
+                .caused_by(&error)))),
+            };
+        }
+    }
+
+    fn len(&self) -> Option<u64> {
+        self.0.size_hint().exact()
+    }
+}
+
+/// A plugin's body on its way to the HTTP library.
+#[derive(Debug)]
+pub struct HttpBody(Body);
+
+impl http_body::Body for HttpBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>>>> {
+        self.0.poll_chunk(context).map(|chunk| chunk.map(|data| data.map(Frame::data)).transpose())
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.len().map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}

@@ -1,0 +1,160 @@
+//! What a host consists of, shared by its handles, its operations and its plugins' contexts.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_channel::{Receiver, Sender};
+use hotshoe_abi::{AbiStorage, PluginModuleRef};
+use parking_lot::{Mutex, RwLock};
+
+use super::log_level::Followers;
+use super::slot::Slot;
+use crate::config::Config;
+use crate::contract::{Error, ErrorKind, MemoryStore, Result, Storage};
+use crate::events::EventBus;
+use crate::gateway::Gateway;
+use crate::manifest::Provision;
+use crate::resolve::Report;
+use crate::runtime::{Background, Timekeeper};
+use crate::sdk::LinkedPlugin;
+use crate::services::ServiceRegistry;
+
+/// One host.
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    /// Plugins registered by hand.
+    pub(crate) registered: Vec<LinkedPlugin>,
+    /// Services of the application itself, for the resolver.
+    pub(crate) host_services: Vec<Provision>,
+    /// Held by whoever changes what runs: one operation at a time.
+    pub(crate) operation: Mutex<Operation>,
+    /// Read by anybody, written by operations only, never across a plugin's code.
+    pub(crate) slots: RwLock<BTreeMap<String, Slot>>,
+    pub(crate) found: RwLock<Findings>,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) events: EventBus,
+    pub(crate) services: ServiceRegistry,
+    pub(crate) background: Background,
+    pub(crate) time: Timekeeper,
+    /// The backend behind plugins' storage: which instance, and itself.
+    pub(crate) storage: RwLock<Option<(String, Storage)>>,
+    pub(super) followers: Followers,
+    /// Closed with the host.
+    pub(super) end: (Sender<()>, Receiver<()>),
+    shared: Mutex<HashMap<String, Arc<MemoryStore>>>,
+    starts: AtomicU64,
+}
+
+/// What operations remember between each other.
+#[derive(Default)]
+pub(crate) struct Operation {
+    /// Files added by hand.
+    pub(crate) added: BTreeSet<PathBuf>,
+    /// Instances taken out by hand.
+    pub(crate) removed: BTreeSet<String>,
+    /// Instances switched on or off by hand, against the configuration.
+    pub(crate) switched: BTreeMap<String, bool>,
+    /// Libraries that are open. They stay so.
+    pub(crate) modules: HashMap<PathBuf, OpenLibrary>,
+    /// Files already reported.
+    pub(crate) reported: BTreeSet<PathBuf>,
+    /// After the last stop nothing starts any more.
+    pub(crate) closed: bool,
+}
+
+/// An open library.
+#[derive(Clone)]
+pub(crate) struct OpenLibrary {
+    pub(crate) module: PluginModuleRef,
+    /// What its file was when it was opened.
+    pub(crate) stamp: Stamp,
+}
+
+/// Tells whether a file is still the one that it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) length: u64,
+    pub(crate) modified: Option<std::time::SystemTime>,
+}
+
+/// What the last look at the sources found.
+#[derive(Default)]
+pub(crate) struct Findings {
+    pub(crate) report: Report,
+    /// Files, directories and linked plugins that cannot be used, each with the reason.
+    pub(crate) refused: Vec<Arc<Error>>,
+    pub(crate) ignored: Vec<(PathBuf, String)>,
+}
+
+impl Core {
+    pub(crate) fn new(
+        config: Config,
+        registered: Vec<LinkedPlugin>,
+        services: ServiceRegistry,
+        host_services: Vec<Provision>,
+        background_threads: usize,
+    ) -> Self {
+        let time = Timekeeper::new();
+        let background = Background::new(background_threads);
+        let gateway = Gateway::new(time.clone(), config.plugins.timeouts.call);
+        Self {
+            registered,
+            host_services,
+            operation: Mutex::default(),
+            slots: RwLock::default(),
+            found: RwLock::default(),
+            gateway: Arc::new(gateway),
+            events: EventBus::new(background.clone()),
+            services,
+            background,
+            time,
+            storage: RwLock::default(),
+            followers: Followers::default(),
+            end: async_channel::bounded(1),
+            shared: Mutex::default(),
+            starts: AtomicU64::new(0),
+            config,
+        }
+    }
+
+    /// Counts up with each instance that starts.
+    pub(crate) fn next_start(&self) -> u64 {
+        self.starts.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The map in memory of this name.
+    pub(crate) fn shared_map(&self, name: &str) -> AbiStorage {
+        let map = self.shared.lock().entry(name.to_owned()).or_default().clone();
+        crate::bridge::export_storage(map, crate::bridge::Scope::new(""))
+    }
+
+    /// The running instance `id`, or why it is not there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Unavailable`].
+    pub(crate) fn running<T>(&self, id: &str, with: impl FnOnce(&Slot) -> Option<T>) -> Result<T> {
+        let slots = self.slots.read();
+        let slot = slots.get(id).ok_or_else(|| self.unknown(id, slots.keys()))?;
+        with(slot).ok_or_else(|| {
+            Error::new(ErrorKind::Unavailable, format!("it is {}, not active", slot.state.as_str()))
+                .with_plugin(id)
+                .with_help(format!("`explain(\"{id}\")` tells why"))
+        })
+    }
+
+    /// There is no such instance; what there is.
+    pub(crate) fn unknown<'a>(&self, id: &str, known: impl Iterator<Item = &'a String>) -> Error {
+        let known: Vec<&str> = known.map(String::as_str).take(12).collect();
+        let known = if known.is_empty() { "there are none".into() } else { known.join(", ") };
+        Error::new(ErrorKind::NotFound, format!("no plugin instance is called `{id}`"))
+            .with_help(format!("instances: {known}"))
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.end.0.close();
+    }
+}

@@ -1,0 +1,137 @@
+//! What a host tells about its plugins.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::core::Core;
+use super::slot::Slot;
+use crate::discover::Source;
+use crate::lifecycle::{State, Status};
+use crate::manifest::Endpoint;
+
+/// How an instance's code arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Mount {
+    /// Compiled into the program.
+    Linked,
+    /// A library file.
+    Loaded,
+}
+
+impl std::fmt::Display for Mount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Linked => "linked",
+            Self::Loaded => "loaded",
+        })
+    }
+}
+
+/// The public record of one plugin instance.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct PluginInfo {
+    /// The instance's id.
+    pub id: String,
+    /// The plugin's id.
+    pub plugin: String,
+    /// The plugin's name for people.
+    pub name: String,
+    /// The plugin's version; none if no version of it is there.
+    pub version: Option<semver::Version>,
+    /// What it is.
+    pub description: String,
+    /// One word.
+    pub category: String,
+    /// How its code arrived; none if no version of it is there.
+    pub mount: Option<Mount>,
+    /// The file, if it has one.
+    pub path: Option<PathBuf>,
+    /// Where it stands, exactly.
+    pub state: State,
+    /// Where it stands, roughly.
+    pub status: Status,
+    /// Services, storage backends and the like that it provides, for people.
+    pub provides: Vec<String>,
+    /// Routes that it answers.
+    pub endpoints: Vec<Endpoint>,
+    /// Instances that it needs.
+    pub depends_on: Vec<String>,
+    /// Free labels of the manifest.
+    pub metadata: BTreeMap<String, String>,
+    /// From opening the library to the end of `start`; zero if it did not come so far.
+    pub load_time: Duration,
+    /// Calls that are inside it now.
+    pub in_flight: usize,
+    /// How often it was restarted.
+    pub restarts: u64,
+    /// Why it failed, in full.
+    pub error: Option<String>,
+}
+
+/// The outcome of [`PluginHost::execute`](super::PluginHost::execute).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Execution {
+    /// `success`, or the error's kind (`timeout`, `security_violation`, `resource_limit_exceeded`).
+    pub status: String,
+    /// What the plugin answered; null if it failed.
+    pub result: serde_json::Value,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// How long it took, in milliseconds.
+    pub execution_time_ms: f64,
+}
+
+impl PluginInfo {
+    pub(super) fn of(slot: &Slot) -> Self {
+        let manifest = slot.candidate.as_ref().map(|candidate| &candidate.manifest);
+        let mut provides = Vec::new();
+        if let Some(manifest) = manifest {
+            provides.extend(manifest.provides.iter().map(|p| format!("{} {}", p.service, p.version)));
+            provides.extend(manifest.storage.iter().map(|kind| format!("storage {kind}")));
+            if manifest.middleware {
+                provides.push("middleware".into());
+            }
+            provides.extend(manifest.endpoints.iter().map(|e| format!("{} {}", e.method, e.path)));
+        }
+        Self {
+            id: slot.id.clone(),
+            plugin: slot.config.plugin.clone(),
+            name: manifest.map_or_else(|| slot.config.plugin.clone(), |m| m.name.clone()),
+            version: manifest.map(|m| m.version.clone()),
+            description: manifest.map(|m| m.description.clone()).unwrap_or_default(),
+            category: manifest.map(|m| m.category.clone()).unwrap_or_default(),
+            mount: slot.candidate.as_ref().map(|candidate| match candidate.source {
+                Source::Linked(_) => Mount::Linked,
+                Source::File(_) => Mount::Loaded,
+            }),
+            path: slot.path().cloned(),
+            state: slot.state.clone(),
+            status: slot.state.status(),
+            provides,
+            endpoints: manifest.map(|m| m.endpoints.clone()).unwrap_or_default(),
+            depends_on: slot.depends_on.clone(),
+            metadata: manifest.map(|m| m.metadata.clone()).unwrap_or_default(),
+            load_time: slot.load_time,
+            in_flight: slot.running.as_ref().map_or(0, |running| running.gate.inside()),
+            restarts: slot.restarts,
+            error: slot.error.as_ref().map(|error| format!("{error:#}")),
+        }
+    }
+}
+
+impl Core {
+    /// All instances: those that run in the order of their start, then the others by id.
+    pub(super) fn infos(&self) -> Vec<PluginInfo> {
+        let slots = self.slots.read();
+        let mut slots: Vec<&Slot> = slots.values().collect();
+        slots.sort_by_key(|slot| (slot.running.is_none(), slot.started));
+        slots.into_iter().map(PluginInfo::of).collect()
+    }
+}

@@ -1,0 +1,21 @@
+//! [`PluginHost`]: the only place that composes the rest.
+
+mod builder;
+mod collect;
+mod context;
+mod core;
+mod explain;
+mod info;
+mod log_level;
+mod plan;
+mod public;
+mod report;
+mod slot;
+mod start;
+mod stop;
+mod storage;
+
+pub use builder::PluginHostBuilder;
+pub use info::{Execution, Mount, PluginInfo};
+pub use public::PluginHost;
+pub use report::StartReport;

@@ -1,0 +1,533 @@
+//! [`PluginHost`]: what an application holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::builder::PluginHostBuilder;
+use super::core::{Core, Operation};
+use super::info::{Execution, PluginInfo};
+use super::report::StartReport;
+use crate::bridge::import_health;
+use crate::contract::{
+    Call, Error, ErrorKind, Health, Request, Response, Result, ResultExt, Storage,
+};
+use crate::extension::{ExtensionPoint, Handle};
+use crate::lifecycle::{Event, State};
+use crate::metrics::Figure;
+use crate::runtime::Pending;
+use crate::sdk::Metric;
+
+/// A plugin host. Cloning shares it; when the last clone goes, what still runs is stopped.
+///
+/// Operations that change what runs ([`start`](Self::start), [`stop`](Self::stop),
+/// [`restart`](Self::restart) …) work one after another, on threads of their own. They return a
+/// [`Pending`] to await under any executor, or to [`wait`](Pending::wait) for without one.
+///
+/// ```
+/// use hotshoe::{Context, NoConfig, Plugin, PluginHost, Request, Result};
+/// # use hotshoe::{Contributions, Response, handler_fn};
+/// # use std::sync::Arc;
+/// struct Ping;
+///
+/// impl Plugin for Ping {
+///     type Config = NoConfig;
+///
+///     async fn initialize(_: Context, _: NoConfig) -> Result<Self> {
+///         Ok(Ping)
+///     }
+/// #   fn contribute(self: &Arc<Self>, to: &mut Contributions<'_>) {
+/// #       to.handler("GET", "/ping", handler_fn(|_: Request| async { Ok(Response::text(200, "pong")) }));
+/// #   }
+/// }
+///
+/// # fn main() -> Result<()> {
+/// let host = PluginHost::builder().register_plugin(hotshoe::plugin!(Ping, id = "ping")).build()?;
+/// let report = host.start().wait()?;
+/// assert!(report.is_complete(), "{report}");
+/// # let response = host.respond_blocking(Request::builder("GET", "/ping").build());
+/// # assert_eq!(response.status(), 200);
+/// host.stop().wait()
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct PluginHost {
+    owner: Arc<Owner>,
+}
+
+/// Stops what still runs when the last handle goes.
+struct Owner {
+    core: Arc<Core>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let mut operation = self.core.operation.lock();
+        operation.closed = true;
+        let running = self.core.all_running();
+        if !running.is_empty() {
+            // Errors were logged; there is nobody to tell.
+            let _ = self.core.take_down(&running);
+        }
+    }
+}
+
+impl std::fmt::Debug for PluginHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.plugins().iter().map(|plugin| (&plugin.id, &plugin.state))).finish()
+    }
+}
+
+impl PluginHost {
+    /// Begins to put a host together.
+    pub fn builder() -> PluginHostBuilder {
+        PluginHostBuilder::default()
+    }
+
+    pub(super) fn new(core: Core) -> Self {
+        Self { owner: Arc::new(Owner { core: Arc::new(core) }) }
+    }
+
+    fn core(&self) -> &Arc<Core> {
+        &self.owner.core
+    }
+
+    /// Looks for plugins, resolves, and starts all that should run. Whatever cannot is in the
+    /// report, and keeps only those from starting that need it.
+    ///
+    /// # Errors
+    /// With `strict = true`, or if a plugin that is `required = true` is not active: then
+    /// everything is stopped again, and the error's message is the whole report.
+    pub fn start(&self) -> Pending<StartReport> {
+        self.operate("start", |core, operation| {
+            core.bring_up(operation, &BTreeSet::new());
+            let report = StartReport::of(core);
+            let missing: Vec<&str> = core
+                .config
+                .plugins
+                .instances
+                .values()
+                .filter(|instance| instance.required)
+                .map(|instance| instance.id.as_str())
+                .filter(|id| {
+                    !report.plugins.iter().any(|p| p.id == *id && p.state.is_serving())
+                })
+                .collect();
+            let strict = core.config.plugins.strict && !report.is_complete();
+            if missing.is_empty() && !strict {
+                return Ok(report);
+            }
+            let _ = core.take_down(&core.all_running());
+            let why = if missing.is_empty() {
+                "not everything could be started, and `strict = true` asks for all or nothing".into()
+            } else {
+                format!("required plugins are not active: {}", missing.join(", "))
+            };
+            Err(Error::new(ErrorKind::Unresolved, format!("{why}\n\n{report}")))
+        })
+    }
+
+    /// Stops everything, in reverse order. A host that was stopped does not start again.
+    ///
+    /// # Errors
+    /// If a plugin failed to stop; all others were stopped nevertheless.
+    pub fn stop(&self) -> Pending<()> {
+        self.operate("stop", |core, operation| {
+            operation.closed = true;
+            let (_, errors) = core.take_down(&core.all_running());
+            let mut errors = errors.into_iter();
+            match errors.next() {
+                None => Ok(()),
+                Some(first) => {
+                    let more = errors.len();
+                    Err(if more > 0 {
+                        let message = format!("{} (and {more} more failed to stop)", first.message());
+                        Error::new(first.kind(), message).with_plugin(first.plugin().unwrap_or("?"))
+                    } else {
+                        first
+                    })
+                }
+            }
+        })
+    }
+
+    /// Looks at the sources again and starts what is new. What is gone from a directory goes on
+    /// running until it is disabled, removed or restarted.
+    ///
+    /// # Errors
+    /// If the host was stopped.
+    pub fn rescan(&self) -> Pending<StartReport> {
+        self.operate("rescan", |core, operation| {
+            core.bring_up(operation, &BTreeSet::new());
+            Ok(StartReport::of(core))
+        })
+    }
+
+    /// Adds a library file to the sources and starts what is in it.
+    ///
+    /// # Errors
+    /// With the reason if it is not active afterwards.
+    pub fn add(&self, file: impl Into<PathBuf>) -> Pending<StartReport> {
+        let file = file.into();
+        self.operate("add", move |core, operation| {
+            let file = file
+                .canonicalize()
+                .describe_as(ErrorKind::Io, "the file cannot be opened")
+                .map_err(|error| error.with_path(&file))?;
+            operation.added.insert(file.clone());
+            core.bring_up(operation, &BTreeSet::new());
+            let active = core.slots.read().values().any(|slot| {
+                slot.state.is_serving() && slot.path().is_some_and(|path| *path == file)
+            });
+            if active {
+                return Ok(StartReport::of(core));
+            }
+            operation.added.remove(&file);
+            let report = StartReport::of(core);
+            let why = report.plugins.iter().find(|p| p.path.as_ref() == Some(&file));
+            let refused = report.refused.iter().find(|error| error.path().is_some_and(|p| *file == *p));
+            let ignored = report.ignored.iter().find(|(path, _)| *path == file);
+            Err(match (refused, why, ignored) {
+                (Some(error), _, _) => Error::new(error.kind(), error.message())
+                    .with_help(error.help().unwrap_or_default()),
+                (_, Some(plugin), _) => Error::new(
+                    ErrorKind::Unavailable,
+                    core.explain(&plugin.id),
+                ),
+                (_, _, Some((_, reason))) => {
+                    Error::new(ErrorKind::InvalidPlugin, format!("a plugin was expected: {reason}"))
+                }
+                _ => Error::new(
+                    ErrorKind::AlreadyExists,
+                    "another file or linked plugin with its id and version is in use",
+                ),
+            }
+            .with_path(&file))
+        })
+    }
+
+    /// Stops an instance, and all that depend on it, and starts them anew.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; with the reason if it is not active afterwards.
+    pub fn restart(&self, instance: &str) -> Pending<StartReport> {
+        let id = instance.to_owned();
+        self.operate("restart", move |core, operation| {
+            core.must_know(&id)?;
+            let (mut down, _) = core.take_down(&BTreeSet::from([id.clone()]));
+            down.insert(id.clone());
+            if let Some(slot) = core.slots.write().get_mut(&id) {
+                slot.restarts += 1;
+            }
+            core.bring_up(operation, &down);
+            core.must_run(&id)?;
+            Ok(StartReport::of(core))
+        })
+    }
+
+    /// Starts an instance that is disabled or failed, and all that only waited for it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; with the reason if it is not active afterwards.
+    pub fn enable(&self, instance: &str) -> Pending<StartReport> {
+        let id = instance.to_owned();
+        self.operate("enable", move |core, operation| {
+            core.must_know(&id)?;
+            operation.switched.insert(id.clone(), true);
+            core.bring_up(operation, &BTreeSet::from([id.clone()]));
+            core.must_run(&id)?;
+            Ok(StartReport::of(core))
+        })
+    }
+
+    /// Stops an instance and keeps it so; what depends on it is stopped and blocked.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; the first failure to stop.
+    pub fn disable(&self, instance: &str) -> Pending<()> {
+        let id = instance.to_owned();
+        self.operate("disable", move |core, operation| core.disable(operation, &id))
+    }
+
+    /// Stops an instance, and all that depend on it, and forgets it. Its data stays.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; the first failure to stop.
+    pub fn remove(&self, instance: &str) -> Pending<()> {
+        let id = instance.to_owned();
+        self.operate("remove", move |core, operation| {
+            core.disable(operation, &id)?;
+            operation.switched.remove(&id);
+            operation.removed.insert(id.clone());
+            if let Some(mut slot) = core.slots.write().remove(&id)
+                && slot.state != State::Retired
+            {
+                slot.step(Event::Retired);
+            }
+            Ok(())
+        })
+    }
+
+    /// Tells how busy the application is, on whatever scale its configuration uses: instances with
+    /// `load` limits are disabled above and enabled below theirs.
+    ///
+    /// # Errors
+    /// The first failure to start or stop one.
+    pub fn report_load(&self, load: f64) -> Pending<()> {
+        self.operate("load", move |core, operation| {
+            let (above, below): (Vec<String>, Vec<String>) = {
+                let slots = core.slots.read();
+                let rule = |slot: &&super::slot::Slot| slot.config.load.is_some();
+                let above = slots.values().filter(rule).filter(|slot| {
+                    slot.running.is_some()
+                        && slot.config.load.is_some_and(|rule| load > rule.disable_above)
+                });
+                let below = slots.values().filter(rule).filter(|slot| {
+                    slot.state == State::Disabled
+                        && operation.switched.get(&slot.id) == Some(&false)
+                        && slot.config.load.is_some_and(|rule| load < rule.enable_below)
+                });
+                (above.map(|s| s.id.clone()).collect(), below.map(|s| s.id.clone()).collect())
+            };
+            for id in above {
+                core.disable(operation, &id)?;
+            }
+            if !below.is_empty() {
+                for id in &below {
+                    operation.switched.remove(id);
+                }
+                core.bring_up(operation, &below.iter().cloned().collect());
+                for id in &below {
+                    core.must_run(id)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// All instances.
+    pub fn plugins(&self) -> Vec<PluginInfo> {
+        self.core().infos()
+    }
+
+    /// One instance.
+    pub fn plugin(&self, instance: &str) -> Option<PluginInfo> {
+        self.core().slots.read().get(instance).map(PluginInfo::of)
+    }
+
+    /// Every instance and every reason why one is not active, as of now.
+    pub fn report(&self) -> StartReport {
+        StartReport::of(self.core())
+    }
+
+    /// Why this plugin is not running (or that it is), in words.
+    pub fn explain(&self, instance: &str) -> String {
+        self.core().explain(instance)
+    }
+
+    /// Asks an instance how it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Unavailable`], and what the plugin reports.
+    pub async fn health(&self, instance: &str) -> Result<Health> {
+        let core = self.core();
+        let plugin = core.running(instance, |slot| Some(slot.running.as_ref()?.plugin.clone()))?;
+        Ok(import_health(plugin.health().await?))
+    }
+
+    /// Figures that an instance reported to the host.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Unavailable`].
+    pub fn figures(&self, instance: &str) -> Result<BTreeMap<String, Figure>> {
+        self.core().running(instance, |slot| {
+            Some(slot.running.as_ref()?.context.figures.snapshot())
+        })
+    }
+
+    /// Figures that an instance tells when asked.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Unavailable`], and what the plugin reports.
+    pub fn metrics(&self, instance: &str) -> Result<Vec<Metric>> {
+        let core = self.core();
+        let plugin = core.running(instance, |slot| Some(slot.running.as_ref()?.plugin.clone()))?;
+        serde_json::from_str(&plugin.metrics()?).describe("its metrics are not JSON")
+    }
+
+    /// Sends a request through middleware to its handler.
+    ///
+    /// # Errors
+    /// What middleware and handler report; [`ErrorKind::Timeout`] at the earlier of the call's
+    /// deadline and `call_timeout`.
+    pub async fn handle(&self, request: Request) -> Result<Response> {
+        self.core().gateway.handle(request).await
+    }
+
+    /// [`handle`](Self::handle), with errors turned into responses and logged.
+    pub async fn respond(&self, request: Request) -> Response {
+        self.core().gateway.respond(request).await
+    }
+
+    /// [`respond`](Self::respond) for code without an executor: blocks this thread.
+    pub fn respond_blocking(&self, request: Request) -> Response {
+        futures_lite::future::block_on(self.respond(request))
+    }
+
+    /// The routes as a `tower` service: what axum's `fallback_service` takes.
+    #[cfg(feature = "tower")]
+    pub fn service_stack(&self) -> crate::gateway::GatewayService {
+        crate::gateway::GatewayService::new(self.core().gateway.clone())
+    }
+
+    /// The service of an extension point, from whichever plugin provides it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if nobody provides it in a compatible version,
+    /// [`ErrorKind::Incompatible`] if its methods are not as declared here.
+    pub fn service<X: ?Sized + ExtensionPoint>(&self) -> Result<Handle<X>> {
+        Handle::new(self.core().services.find(X::NAME, &compatible::<X>()?)?)
+    }
+
+    /// The services of an extension point, from every plugin that provides it, in the order of
+    /// their start.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Incompatible`] if the methods of one are not as declared here.
+    pub fn services<X: ?Sized + ExtensionPoint>(&self) -> Result<Vec<Handle<X>>> {
+        let all = self.core().services.find_all(X::NAME, &compatible::<X>()?);
+        all.into_iter().map(Handle::new).collect()
+    }
+
+    /// The storage backend of an instance, whole: without the namespaces that plugins see.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Unavailable`], [`ErrorKind::Unsupported`] if it
+    /// provides none.
+    pub fn storage(&self, instance: &str) -> Result<Storage> {
+        let storage = self.core().running(instance, |slot| {
+            let running = slot.running.as_ref()?;
+            Some(running.storage.first().map(|(_, storage)| storage.clone()))
+        })?;
+        storage.map(crate::bridge::import_storage).ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, "it provides no storage backend")
+                .with_plugin(instance)
+        })
+    }
+
+    /// Publishes an event; returns for how many subscriptions it was queued.
+    pub fn publish(&self, call: &Call, topic: &str, payload: impl Into<Bytes>) -> u64 {
+        self.core().events.publish(call.clone(), "", topic, payload.into())
+    }
+
+    /// Calls the generic entry of an instance: JSON in, JSON out. Ends at the earlier of the call's
+    /// deadline and `call_timeout`.
+    pub async fn execute(
+        &self,
+        instance: &str,
+        call: &Call,
+        input: &serde_json::Value,
+    ) -> Execution {
+        let begin = Instant::now();
+        let outcome = self.core().execute(instance, call, &input.to_string()).await;
+        let outcome = outcome.and_then(|output| {
+            serde_json::from_str(&output).describe("its output is not JSON")
+        });
+        let execution_time_ms = begin.elapsed().as_secs_f64() * 1e3;
+        let (status, result, error) = match outcome {
+            Ok(result) => ("success".to_owned(), result, None),
+            Err(error) => {
+                (error.kind().as_str().to_owned(), serde_json::Value::Null, Some(format!("{error:#}")))
+            }
+        };
+        Execution { status, result, error, execution_time_ms }
+    }
+
+    fn operate<T: Send + 'static>(
+        &self,
+        name: &str,
+        work: impl FnOnce(&Arc<Core>, &mut Operation) -> Result<T> + Send + 'static,
+    ) -> Pending<T> {
+        let core = self.core().clone();
+        Pending::spawn(name, move || {
+            let mut operation = core.operation.lock();
+            if operation.closed {
+                return Err(Error::new(ErrorKind::IllegalState, "the host was stopped")
+                    .with_help("build another one"));
+            }
+            work(&core, &mut operation)
+        })
+    }
+}
+
+fn compatible<X: ?Sized + ExtensionPoint>() -> Result<semver::VersionReq> {
+    semver::VersionReq::parse(&format!("^{}", X::VERSION)).describe_as(
+        ErrorKind::InvalidInput,
+        format!("the extension point `{}` has no version", X::NAME),
+    )
+}
+
+impl Core {
+    fn must_know(&self, id: &str) -> Result<()> {
+        let slots = self.slots.read();
+        if slots.contains_key(id) { Ok(()) } else { Err(self.unknown(id, slots.keys())) }
+    }
+
+    fn must_run(&self, id: &str) -> Result<()> {
+        let slots = self.slots.read();
+        let Some(slot) = slots.get(id) else { return Err(self.unknown(id, slots.keys())) };
+        if slot.state.is_serving() {
+            return Ok(());
+        }
+        let kind = slot.error.as_ref().map_or(ErrorKind::Unavailable, |error| error.kind());
+        drop(slots);
+        Err(Error::new(kind, self.explain(id)))
+    }
+
+    fn disable(&self, operation: &mut Operation, id: &str) -> Result<()> {
+        self.must_know(id)?;
+        operation.switched.insert(id.to_owned(), false);
+        let (down, errors) = self.take_down(&BTreeSet::from([id.to_owned()]));
+        let mut slots = self.slots.write();
+        for stopped in &down {
+            if let Some(slot) = slots.get_mut(stopped)
+                && slot.state == State::Stopped
+                && stopped != id
+            {
+                let by = slot.depends_on.iter().filter(|on| down.contains(*on)).cloned().collect();
+                slot.step(Event::Blocked { by });
+            }
+        }
+        if let Some(slot) = slots.get_mut(id)
+            && slot.state != State::Disabled
+        {
+            slot.step(Event::Disabled);
+        }
+        errors.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// The generic entry of an instance, inside its gate and the deadline.
+    pub(super) async fn execute(
+        &self,
+        instance: &str,
+        call: &Call,
+        input: &str,
+    ) -> Result<hotshoe_abi::__stable::RString> {
+        let (plugin, pass) = self.running(instance, |slot| {
+            let running = slot.running.as_ref()?;
+            Some((running.plugin.clone(), running.gate.enter()?))
+        })?;
+        let limit = match (call.remaining(), self.config.plugins.timeouts.call) {
+            (Some(left), Some(timeout)) => Some(left.min(timeout)),
+            (left, timeout) => left.or(timeout),
+        };
+        let outcome = self.time.timeout(limit, "the output of `execute`", plugin.execute(call, input)).await;
+        drop(pass);
+        outcome.map_err(|error| {
+            if error.plugin().is_some() { error } else { error.with_plugin(instance) }
+        })
+    }
+}

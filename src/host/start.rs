@@ -1,0 +1,420 @@
+//! Bringing instances up: level by level, side by side within a level.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_lite::future::block_on;
+use hotshoe_abi::{AbiContext, AbiContributions, AbiLog, AbiPlugin, PluginModuleRef};
+
+use super::collect::{Collector, Contributions};
+use super::context::InstanceContext;
+use super::core::{Core, OpenLibrary, Operation, Stamp};
+use super::plan::Intent;
+use super::slot::{Running, Slot};
+use crate::config::{InstanceConfig, Timeouts};
+use crate::contract::{Error, ErrorKind, Result, ResultExt};
+use crate::discover::{Candidate, Source};
+use crate::gateway::{HandlerEntry, MiddlewareEntry};
+use crate::lifecycle::{Event, Phase, Stage, State, Worker};
+use crate::load::{self, HostLog};
+use crate::manifest::Manifest;
+use crate::resolve::{Problem, Step};
+use crate::runtime::Gate;
+use crate::services::Limits;
+use crate::tasks::Schedule;
+
+/// How many instances are brought up at the same time.
+const SIDE_BY_SIDE: usize = 16;
+
+/// What a worker brings back.
+struct Mounted {
+    plugin: AbiPlugin,
+    contributions: Contributions,
+    gate: Arc<Gate>,
+    opened: Option<(PathBuf, OpenLibrary)>,
+    took: std::time::Duration,
+}
+
+/// What a worker needs.
+struct Order {
+    core: Arc<Core>,
+    config: InstanceConfig,
+    candidate: Arc<Candidate>,
+    context: Arc<InstanceContext>,
+    open: Option<OpenLibrary>,
+    timeouts: Timeouts,
+}
+
+impl Core {
+    /// Starts everything that should run and does not. An instance that failed with its own code
+    /// is tried again only if it is in `retry`.
+    pub(super) fn bring_up(
+        self: &Arc<Self>,
+        operation: &mut Operation,
+        retry: &BTreeSet<String>,
+    ) {
+        let intent = self.intend(operation);
+        self.settle(&intent, retry);
+        for level in &intent.plan.levels {
+            let failed = self.start_level(operation, &intent, level);
+            if failed && self.config.plugins.strict {
+                break;
+            }
+        }
+    }
+
+    /// Brings the slots in line with what should run, as far as no plugin's code is needed.
+    fn settle(&self, intent: &Intent, retry: &BTreeSet<String>) {
+        let mut slots = self.slots.write();
+        let known: BTreeSet<&str> = intent
+            .instances
+            .iter()
+            .chain(&intent.disabled)
+            .map(|config| config.id.as_str())
+            .collect();
+        slots.retain(|id, slot| slot.running.is_some() || known.contains(id.as_str()));
+        for config in intent.instances.iter().chain(&intent.disabled) {
+            let slot =
+                slots.entry(config.id.clone()).or_insert_with(|| Slot::new(config.clone()));
+            if slot.running.is_none() {
+                slot.config = config.clone();
+            }
+        }
+        for slot in slots.values_mut() {
+            let own = matches!(&slot.state, State::Failed { phase, .. } if *phase > Phase::Resolve);
+            if slot.running.is_none() && (!own || retry.contains(&slot.id)) {
+                slot.rediscover();
+            }
+        }
+        for config in &intent.disabled {
+            if let Some(slot) = slots.get_mut(&config.id)
+                && slot.running.is_none()
+                && slot.state != State::Disabled
+            {
+                slot.step(Event::Disabled);
+            }
+        }
+        self.note_problems(&mut slots);
+        for step in intent.plan.start_order() {
+            let Some(slot) = slots.get_mut(&*step.instance) else { continue };
+            slot.depends_on = step.depends_on.iter().map(|id| id.to_string()).collect();
+            if slot.state == State::Discovered {
+                slot.candidate = intent.candidates.get(step.candidate).cloned().map(Arc::new);
+                slot.step(Event::Verified);
+                slot.step(Event::Resolved);
+            }
+        }
+    }
+
+    /// What the resolver says against instances.
+    fn note_problems(&self, slots: &mut BTreeMap<String, Slot>) {
+        let found = self.found.read();
+        for problem in &found.report.problems {
+            for id in problem.instances() {
+                let Some(slot) = slots.get_mut(id) else { continue };
+                if slot.state != State::Discovered {
+                    continue;
+                }
+                // "Not there" is only half the truth about a plugin whose file was refused.
+                let refused = found
+                    .refused
+                    .iter()
+                    .find(|error| error.plugin() == Some(slot.config.plugin.as_str()));
+                if let (Problem::NoCandidate(_), Some(error)) = (problem, refused) {
+                    slot.step(Event::Failed {
+                        phase: Phase::Verify,
+                        error: error.message().to_owned(),
+                    });
+                    slot.error = Some(error.clone());
+                    continue;
+                }
+                slot.step(Event::Verified);
+                slot.fail(Phase::Resolve, Error::new(ErrorKind::Unresolved, problem.to_string()));
+            }
+        }
+        for blocked in &found.report.blocked {
+            if let Some(slot) = slots.get_mut(&blocked.instance)
+                && slot.state == State::Discovered
+            {
+                slot.step(Event::Blocked { by: blocked.by.clone() });
+            }
+        }
+    }
+
+    /// Starts the instances of one level; whether one of them failed.
+    fn start_level(
+        self: &Arc<Self>,
+        operation: &mut Operation,
+        intent: &Intent,
+        level: &[Step],
+    ) -> bool {
+        let orders: Vec<Order> =
+            level.iter().filter_map(|step| self.order(operation, step)).collect();
+        let mut failed = false;
+        let mut waiting = orders.into_iter().peekable();
+        while waiting.peek().is_some() {
+            let batch: Vec<(Order, Worker<Mounted>)> = waiting
+                .by_ref()
+                .take(SIDE_BY_SIDE)
+                .map(|order| {
+                    let worker = order.spawn();
+                    (order, worker)
+                })
+                .collect();
+            let mut up = Vec::new();
+            for (order, worker) in batch {
+                match worker.wait() {
+                    Ok(mounted) => up.push(self.install(operation, order, mounted)),
+                    Err(error) => {
+                        failed = true;
+                        self.give_up(&order, error);
+                    }
+                }
+            }
+            self.gateway.publish();
+            for (id, gate) in up {
+                gate.open();
+                self.offer_storage(&id, intent.storage.as_deref());
+            }
+        }
+        failed
+    }
+
+    /// What a worker needs to bring up one instance; nothing if it runs or cannot.
+    fn order(self: &Arc<Self>, operation: &Operation, step: &Step) -> Option<Order> {
+        let mut slots = self.slots.write();
+        let down: Vec<String> = step
+            .depends_on
+            .iter()
+            .filter(|id| !slots.get(&***id).is_some_and(|slot| slot.state.is_serving()))
+            .map(|id| id.to_string())
+            .collect();
+        let slot = slots.get_mut(&*step.instance)?;
+        if slot.state != State::Resolved {
+            return None;
+        }
+        if !down.is_empty() {
+            slot.step(Event::Blocked { by: down });
+            return None;
+        }
+        let candidate = slot.candidate.clone()?;
+        let data_dir = self.data_dir(&slot.id);
+        let open = match &candidate.source {
+            Source::File(path) => operation.modules.get(path).cloned(),
+            Source::Linked(_) => None,
+        };
+        let context = InstanceContext::new(self, &slot.config, &candidate, data_dir);
+        let refused: Vec<&str> = context.refused().collect();
+        if !refused.is_empty() {
+            tracing::info!(plugin = slot.id, ?refused, "permissions are not granted");
+        }
+        Some(Order {
+            core: self.clone(),
+            config: slot.config.clone(),
+            candidate,
+            open,
+            timeouts: self.config.timeouts_of(&slot.config),
+            context: Arc::new(context),
+        })
+    }
+
+    /// Takes over what a worker brought up. Its gate is still closed.
+    fn install(
+        &self,
+        operation: &mut Operation,
+        order: Order,
+        mounted: Mounted,
+    ) -> (String, Arc<Gate>) {
+        if let Some((path, library)) = mounted.opened {
+            operation.modules.insert(path, library);
+        }
+        let id = order.config.id.clone();
+        let mut contributions = mounted.contributions;
+        for service in contributions.services.drain(..) {
+            self.services.add(service);
+        }
+        let subscriptions = contributions
+            .event_handlers
+            .drain(..)
+            .map(|(handler, topic)| self.events.subscribe(&id, &topic, handler))
+            .collect();
+        let schedules = contributions
+            .tasks
+            .drain(..)
+            .map(|(task, name, interval)| {
+                Schedule::start(&self.background, &self.time, &id, &name, interval, task)
+            })
+            .collect();
+        let mut slots = self.slots.write();
+        if let Some(slot) = slots.get_mut(&id) {
+            slot.running = Some(Running {
+                plugin: Arc::new(mounted.plugin),
+                context: order.context,
+                gate: mounted.gate.clone(),
+                subscriptions,
+                schedules,
+                storage: contributions.storage,
+            });
+            slot.load_time = mounted.took;
+            slot.started = self.next_start();
+            slot.step(Event::Loaded);
+            slot.step(Event::Initialized);
+            slot.step(Event::Started);
+            tracing::info!(
+                plugin = id,
+                version = %order.candidate.manifest.version,
+                took = ?mounted.took,
+                "active"
+            );
+        }
+        (id, mounted.gate)
+    }
+
+    /// An instance did not come up.
+    fn give_up(&self, order: &Order, error: Error) {
+        order.context.begin_stop();
+        self.gateway.draft(|routes| routes.remove(&order.config.id));
+        let mut slots = self.slots.write();
+        let Some(slot) = slots.get_mut(&order.config.id) else { return };
+        let phase = Phase::ALL
+            .into_iter()
+            .find(|phase| Some(phase.as_str()) == error.phase())
+            .unwrap_or(Phase::Load);
+        let error = match &order.candidate.source {
+            Source::File(path) if error.path().is_none() => error.with_path(path),
+            _ => error,
+        };
+        if phase > Phase::Load {
+            slot.step(Event::Loaded);
+        }
+        if phase > Phase::Initialize {
+            slot.step(Event::Initialized);
+        }
+        slot.fail(phase, error);
+    }
+}
+
+impl Order {
+    fn spawn(&self) -> Worker<Mounted> {
+        let work = Self {
+            core: self.core.clone(),
+            config: self.config.clone(),
+            candidate: self.candidate.clone(),
+            context: self.context.clone(),
+            open: self.open.clone(),
+            timeouts: self.timeouts.clone(),
+        };
+        let limit = Some(self.timeouts.load);
+        Worker::spawn(&self.config.id, Phase::Load, limit, move |stage| work.mount(stage))
+    }
+
+    /// From a candidate to a started instance, on the worker's thread.
+    fn mount(self, stage: &Stage) -> Result<Mounted> {
+        let begin = Instant::now();
+        let (module, opened) = self.module()?;
+        stage.enter(Phase::Initialize, self.timeouts.initialize);
+        let settings = self.settings()?;
+        let context = AbiContext::new(self.context.clone());
+        let plugin = block_on(module.create()(context, settings.into()))?;
+        stage.enter(Phase::Contribute, None);
+        let contributions = self.contributions(&plugin)?;
+        let gate = Arc::new(Gate::closed());
+        let contributions = self.reserve(contributions, &gate)?;
+        stage.enter(Phase::Start, self.timeouts.start);
+        block_on(plugin.start())?;
+        Ok(Mounted { plugin, contributions, gate, opened, took: begin.elapsed() })
+    }
+
+    fn module(&self) -> Result<(PluginModuleRef, Option<(PathBuf, OpenLibrary)>)> {
+        let path = match &self.candidate.source {
+            Source::Linked(plugin) => return Ok((plugin.module(), None)),
+            Source::File(path) => path,
+        };
+        let (library, new) = match &self.open {
+            Some(library) => (library.clone(), false),
+            None => {
+                let module = load::open(path, &self.candidate.manifest)?;
+                self.attach_log(module);
+                (OpenLibrary { module, stamp: Stamp::of(path) }, true)
+            }
+        };
+        // The loader knows libraries by name: what is open under this path is what runs, whatever
+        // the file holds by now.
+        let inside = Manifest::parse(library.module.manifest()().as_str())?;
+        if inside != self.candidate.manifest {
+            return Err(Error::new(
+                ErrorKind::Incompatible,
+                format!(
+                    "the file holds version {}, the library that is open under its name is version {}",
+                    self.candidate.manifest.version, inside.version
+                ),
+            )
+            .with_path(path)
+            .with_help("give the new build another file name, or restart the program"));
+        }
+        let opened = new.then(|| (path.clone(), library.clone()));
+        Ok((library.module, opened))
+    }
+
+    /// Connects the library's log records. The limit on log lines is the library's, not the
+    /// instance's: instances of one plugin share its `tracing`.
+    fn attach_log(&self, module: PluginModuleRef) {
+        let limits = Limits::new(&self.config.limits);
+        let log = HostLog::new(&self.candidate.manifest.id, move || limits.log_line());
+        module.attach_log()(AbiLog::new(Arc::new(log)), load::current_level());
+        self.core.follow_log_level(module);
+    }
+
+    fn settings(&self) -> Result<String> {
+        let base = &self.core.config.base_dir;
+        let settings = self
+            .config
+            .settings_resolved(base)
+            .describe_as(ErrorKind::InvalidConfig, "its settings cannot be put together")?;
+        Ok(settings.to_string())
+    }
+
+    fn contributions(&self, plugin: &AbiPlugin) -> Result<Contributions> {
+        let collector =
+            Arc::new(Collector::new(self.context.clone(), self.candidate.clone()));
+        let contributed = plugin.contribute(&AbiContributions::new(collector.clone()));
+        let taken = collector.close();
+        contributed?;
+        taken
+    }
+
+    /// Puts routes and middleware into the routes to be, behind a closed gate: whoever comes
+    /// second learns it before it is started.
+    fn reserve(&self, mut taken: Contributions, gate: &Arc<Gate>) -> Result<Contributions> {
+        let id = &self.config.id;
+        self.core.gateway.draft(|routes| {
+            for (object, method, path) in taken.handlers.drain(..) {
+                let entry = HandlerEntry { instance: id.clone(), object, gate: gate.clone() };
+                routes.add_handler(&method, &path, entry)?;
+            }
+            for (object, priority, paths) in taken.middleware.drain(..) {
+                routes.add_middleware(MiddlewareEntry {
+                    instance: id.clone(),
+                    object,
+                    gate: gate.clone(),
+                    priority: self.config.priority.unwrap_or(priority),
+                    paths,
+                });
+            }
+            Ok(())
+        })?;
+        Ok(taken)
+    }
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Self {
+        let metadata = std::fs::metadata(path).ok();
+        Self {
+            length: metadata.as_ref().map_or(0, std::fs::Metadata::len),
+            modified: metadata.and_then(|metadata| metadata.modified().ok()),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Taking instances down: those that depend on others first, side by side where nobody waits for
+//! another.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_lite::future::block_on;
+
+use super::core::Core;
+use super::slot::Running;
+use crate::contract::{Error, Result};
+use crate::lifecycle::{Event, Phase, Worker};
+
+impl Core {
+    /// Stops these and all that depend on them; who was stopped, and what went wrong.
+    pub(super) fn take_down(&self, ids: &BTreeSet<String>) -> (BTreeSet<String>, Vec<Error>) {
+        let down = self.with_dependents(ids);
+        let mut left = down.clone();
+        let mut errors = Vec::new();
+        while !left.is_empty() {
+            let level = self.nobody_waits_for(&left);
+            for id in &level {
+                left.remove(id);
+            }
+            errors.extend(self.stop_level(level));
+        }
+        (down, errors)
+    }
+
+    /// Every running instance.
+    pub(super) fn all_running(&self) -> BTreeSet<String> {
+        let slots = self.slots.read();
+        slots.values().filter(|slot| slot.running.is_some()).map(|slot| slot.id.clone()).collect()
+    }
+
+    fn with_dependents(&self, ids: &BTreeSet<String>) -> BTreeSet<String> {
+        let slots = self.slots.read();
+        let running = |id: &String| slots.get(id).is_some_and(|slot| slot.running.is_some());
+        let mut down: BTreeSet<String> = ids.iter().filter(|id| running(id)).cloned().collect();
+        loop {
+            let more: Vec<String> = slots
+                .values()
+                .filter(|slot| slot.running.is_some() && !down.contains(&slot.id))
+                .filter(|slot| slot.depends_on.iter().any(|id| down.contains(id)))
+                .map(|slot| slot.id.clone())
+                .collect();
+            if more.is_empty() {
+                return down;
+            }
+            down.extend(more);
+        }
+    }
+
+    /// Of `left`, those that no other of `left` depends on. Never empty: dependencies have no
+    /// cycle, or they would not have started.
+    fn nobody_waits_for(&self, left: &BTreeSet<String>) -> Vec<String> {
+        let slots = self.slots.read();
+        let needed: BTreeSet<&String> = left
+            .iter()
+            .filter_map(|id| slots.get(id))
+            .flat_map(|slot| &slot.depends_on)
+            .filter(|id| left.contains(*id))
+            .collect();
+        let free: Vec<String> = left.iter().filter(|id| !needed.contains(id)).cloned().collect();
+        if free.is_empty() { left.iter().cloned().collect() } else { free }
+    }
+
+    fn stop_level(&self, level: Vec<String>) -> Vec<Error> {
+        let mut stopping = Vec::new();
+        {
+            let mut slots = self.slots.write();
+            for id in level {
+                let Some(slot) = slots.get_mut(&id) else { continue };
+                let Some(running) = slot.running.take() else { continue };
+                slot.step(Event::StopRequested);
+                stopping.push((id, running, self.config.timeouts_of(&slot.config).stop));
+            }
+        }
+        self.gateway.draft(|routes| {
+            for (id, running, _) in &stopping {
+                running.gate.close();
+                routes.remove(id);
+            }
+        });
+        self.gateway.publish();
+        let mut workers = Vec::new();
+        for (id, running, limit) in stopping {
+            self.services.remove(&id);
+            self.withdraw_storage(&id);
+            for subscription in &running.subscriptions {
+                self.events.unsubscribe(subscription);
+            }
+            let name = id.clone();
+            let worker = Worker::spawn(&id, Phase::Stop, Some(limit), move |_| {
+                end(&name, running, limit)
+            });
+            workers.push((id, worker));
+        }
+        let mut errors = Vec::new();
+        for (id, worker) in workers {
+            let outcome = worker.wait();
+            let mut slots = self.slots.write();
+            let Some(slot) = slots.get_mut(&id) else { continue };
+            match outcome {
+                Ok(()) => {
+                    slot.step(Event::Stopped);
+                    tracing::info!(plugin = id, "stopped");
+                }
+                Err(error) => {
+                    errors.push(
+                        Error::new(error.kind(), error.message())
+                            .with_plugin(&id)
+                            .with_phase(Phase::Stop.as_str()),
+                    );
+                    slot.fail(Phase::Stop, error);
+                }
+            }
+        }
+        errors
+    }
+}
+
+/// Ends one instance, on a thread of its own: lets calls finish, then stops it, then drops it.
+fn end(id: &str, running: Running, limit: Duration) -> Result<()> {
+    running.context.begin_stop();
+    // Leaves time for `stop` itself.
+    let patience = Instant::now() + limit.mul_f64(0.8);
+    let inside = running.gate.drain(patience);
+    if inside > 0 {
+        tracing::warn!(plugin = id, calls = inside, "stopped with calls still going on");
+    }
+    for schedule in &running.schedules {
+        schedule.end();
+    }
+    block_on(async {
+        for subscription in &running.subscriptions {
+            subscription.ended().await;
+        }
+        for schedule in &running.schedules {
+            schedule.ended().await;
+        }
+    });
+    let Running { plugin, .. } = running;
+    let plugin = Arc::clone(&plugin);
+    block_on(plugin.stop())
+}

@@ -1,0 +1,78 @@
+//! Opening a library and taking its module, checked.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use hotshoe_abi::__stable::{AbiHeaderRef, LibraryError};
+use hotshoe_abi::PluginModuleRef;
+use parking_lot::Mutex;
+
+use super::mismatch;
+use crate::contract::{Error, ErrorKind, Result};
+use crate::manifest::Manifest;
+
+/// Fingerprints whose layouts were compared in full. Equal sources have equal layouts, so the
+/// comparison (most of the cost of a load) is needed once for each.
+static CHECKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Opens the library at `path` and returns the functions of its plugin.
+///
+/// Runs the library's constructors. Recurses deeply while comparing layouts: call it on a thread
+/// with a stack of several megabytes.
+///
+/// # Errors
+/// [`ErrorKind::InvalidPlugin`] if it does not open or lacks the symbol,
+/// [`ErrorKind::Incompatible`] if its layouts differ.
+pub(crate) fn open(path: &Path, manifest: &Manifest) -> Result<PluginModuleRef> {
+    let library = open_library(path)?;
+    let symbol = manifest.build.symbol.as_str();
+    // SAFETY: the manifest, written by the macro that defines the symbol, says that a static
+    // `LibHeader` has this name; its first bytes are checked below before anything is believed.
+    let header = unsafe { library.get::<AbiHeaderRef>(symbol) }.map_err(|error| {
+        Error::new(
+            ErrorKind::InvalidPlugin,
+            format!("the symbol `{symbol}` was expected in the library, it is not there"),
+        )
+        .with_help("the library was stripped of its symbols or linked oddly: build it again")
+        .caused_by(&error)
+    })?;
+    let header = *header;
+    // The code stays for good; see the module.
+    std::mem::forget(library);
+    let header = header.upgrade().map_err(mismatch::explain)?;
+    let fingerprint = &manifest.build.fingerprint;
+    let known =
+        fingerprint == hotshoe_abi::FINGERPRINT || CHECKED.lock().contains(fingerprint);
+    let module: std::result::Result<PluginModuleRef, LibraryError> = if known {
+        // SAFETY: a library with this fingerprint has these layouts: they were compared before,
+        // or are those of this very crate.
+        unsafe { header.init_root_module_with_unchecked_layout() }
+    } else {
+        header.init_root_module()
+    };
+    let module = module.map_err(mismatch::explain)?;
+    CHECKED.lock().insert(fingerprint.clone());
+    Ok(module)
+}
+
+#[cfg(unix)]
+fn open_library(path: &Path) -> Result<libloading::Library> {
+    use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+    // SAFETY: opening runs the constructors of a library that the operator put where plugins are
+    // and whose manifest was accepted. What they do cannot be checked; that is what "loaded" means.
+    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
+    library.map(Into::into).map_err(|error| not_opened(&error))
+}
+
+// Untested: no Windows machine has run this.
+#[cfg(not(unix))]
+fn open_library(path: &Path) -> Result<libloading::Library> {
+    // SAFETY: as above.
+    unsafe { libloading::Library::new(path) }.map_err(|error| not_opened(&error))
+}
+
+fn not_opened(error: &libloading::Error) -> Error {
+    Error::new(ErrorKind::InvalidPlugin, "the system's loader refuses the library")
+        .with_help("a library that it needs may be missing: `ldd` on the file says which")
+        .caused_by(error)
+}

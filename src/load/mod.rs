@@ -1,0 +1,11 @@
+//! From a verified file to the functions of a plugin. The only place that opens libraries.
+//!
+//! A library is opened with `RTLD_NOW | RTLD_LOCAL` and never closed: thread-local destructors and
+//! `'static` data make unloading native code unsound. What is opened twice is counted twice.
+
+mod library;
+mod logging;
+mod mismatch;
+
+pub(crate) use library::open;
+pub(crate) use logging::{HostLog, current_level};

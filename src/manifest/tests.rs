@@ -1,0 +1,105 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn text(records: &[&str]) -> String {
+    let mut text = String::from("hotshoe-manifest\u{1f}1\u{1e}");
+    for record in records {
+        text.push_str(&record.replace('|', "\u{1f}"));
+        text.push('\u{1e}');
+    }
+    text
+}
+
+const BASE: &[&str] = &[
+    "abi|0.1.0",
+    "fingerprint|f",
+    "rustc|rustc 1.95.0",
+    "target|x86_64-unknown-linux-gnu",
+    "profile|debug",
+    "panic|true",
+    "symbol|hotshoe_plugin_x",
+    "id|x",
+    "version|1.2.3",
+];
+
+fn with(more: &[&str]) -> String {
+    text(&[BASE, more, &["end"]].concat())
+}
+
+#[test]
+fn a_manifest_says_what_was_written() {
+    let manifest = Manifest::parse(&with(&[
+        "authors|A <a@example.org>:B",
+        "tag|one",
+        "provides|service|quota|1.0.0",
+        "provides|storage|sqlite",
+        "requires|plugin|keydb|^0.1",
+        "wants|service|geo|>=1.0.0",
+        "endpoint|GET|/users/{id}",
+        "permission|storage",
+        "metadata|team|platform",
+        "something-newer|1|2|3",
+    ]))
+    .unwrap();
+    assert_eq!(manifest.id, "x");
+    assert_eq!(manifest.name, "x");
+    assert_eq!(manifest.authors, ["A <a@example.org>", "B"]);
+    assert_eq!(manifest.provides[0].service, "quota");
+    assert_eq!(manifest.storage, ["sqlite"]);
+    assert_eq!(manifest.requires.len(), 2);
+    assert!(manifest.requires[1].optional);
+    assert_eq!(manifest.endpoints[0].path, "/users/{id}");
+    assert_eq!(manifest.metadata["team"], "platform");
+}
+
+#[test]
+fn what_the_author_gives_replaces_what_cargo_says() {
+    let manifest = Manifest::parse(&with(&["id|mine", "version|2.0.0"])).unwrap();
+    assert_eq!((manifest.id.as_str(), manifest.version.major), ("mine", 2));
+}
+
+#[test]
+fn two_manifests_in_one_library_are_refused() {
+    let twice = with(&[]).repeat(2);
+    let error = Manifest::parse(&twice).unwrap_err();
+    insta::assert_snapshot!(format!("{error:#}"), @r"
+    it carries 2 manifests, one was expected
+      help: a plugin crate that depends on another plugin crate contains both: move what they share to a plain crate
+    ");
+}
+
+#[test]
+fn a_manifest_that_is_cut_off_is_refused() {
+    let error = Manifest::parse(&text(BASE)).unwrap_err();
+    assert!(error.message().contains("cut off"), "{error}");
+}
+
+#[test]
+fn an_id_that_could_be_a_path_is_refused() {
+    for id in ["../x", "a/b", ".hidden", "a b", &"x".repeat(65)] {
+        let error = Manifest::parse(&with(&[&format!("id|{id}")])).unwrap_err();
+        assert!(error.message().contains("is no id"), "{id}: {error}");
+    }
+}
+
+#[test]
+fn a_range_that_is_none_is_named() {
+    let error = Manifest::parse(&with(&["requires|plugin|keydb|soon"])).unwrap_err();
+    assert!(error.message().contains("plugin `keydb` in `soon`"), "{error}");
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
+        let _ = Manifest::from_section(&bytes);
+    }
+
+    #[test]
+    fn any_change_of_a_manifest_is_read_or_refused(at in 0usize..200, byte in any::<u8>()) {
+        let mut bytes = with(&["requires|plugin|keydb|^0.1"]).into_bytes();
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        let _ = Manifest::from_section(&bytes);
+    }
+}

@@ -1,0 +1,201 @@
+//! Which version of each instance: the best that lets everything resolve.
+//!
+//! In the usual case it is the best candidate of each, every mandatory requirement
+//! holds, and nothing here but `Choice::best` is called. Otherwise:
+//!
+//! 1. `prune` removes what cannot hold under any choice.
+//! 2. What is still violated is grouped into *conflicts*. Two violations belong
+//!    to one conflict if a chain of instances with more than one version left
+//!    links them; an instance with a single version passes nothing on.
+//! 3. Each conflict is searched on its own. If it cannot be solved whole, its
+//!    violated askers are let in in halves: kept if a search succeeds with all
+//!    those kept before, split further if not, and given up when it is one.
+//!
+//! A given-up asker keeps its best version and is explained by `diagnose`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use petgraph::unionfind::UnionFind;
+
+use crate::manifest::Requirement;
+
+use super::prune::{self, Pruned};
+use super::search::{self, SEARCH_LIMIT, Search, Verdict};
+use super::universe::{ByTarget, Node, Universe};
+
+/// The outcome of choosing.
+#[derive(Debug)]
+pub(super) struct Choice {
+    /// The candidate of each node; none if it has no candidate at all.
+    pub chosen: Vec<Option<usize>>,
+    /// Whether the node has a version that could start. One without keeps its
+    /// best, to be explained, and does not count as satisfying anybody.
+    pub usable: Vec<bool>,
+    /// Askers given up because the search hit its limit, ascending.
+    pub unsettled: Vec<usize>,
+}
+
+impl Choice {
+    /// The best candidate of each, whatever it requires.
+    pub fn best(universe: &Universe<'_>) -> Self {
+        let best = |node: &Node<'_>| node.domain.first().copied();
+        let chosen: Vec<_> = universe.nodes.iter().map(best).collect();
+        Self {
+            usable: chosen.iter().map(Option::is_some).collect(),
+            chosen,
+            unsettled: Vec::new(),
+        }
+    }
+
+    /// The nodes that satisfy `asker`'s requirement under this choice.
+    pub fn satisfiers<'s>(
+        &'s self,
+        universe: &'s Universe<'_>,
+        asker: usize,
+        requirement: &'s Requirement,
+    ) -> impl Iterator<Item = usize> + 's {
+        (universe.providers(&requirement.target).iter().copied()).filter(move |&node| {
+            node != asker
+                && self.chosen[node]
+                    .is_some_and(|candidate| universe.satisfies(candidate, requirement))
+        })
+    }
+
+    /// Whether one that can be used satisfies it, or the host does.
+    pub fn holds(&self, universe: &Universe<'_>, asker: usize, requirement: &Requirement) -> bool {
+        universe.host_satisfies(requirement)
+            || (self.satisfiers(universe, asker, requirement)).any(|node| self.usable[node])
+    }
+
+    /// Whether all mandatory requirements of the node's candidate hold.
+    fn content(&self, universe: &Universe<'_>, node: usize) -> bool {
+        self.chosen[node].is_none_or(|candidate| {
+            (universe.mandatory(candidate)).all(|wanted| self.holds(universe, node, wanted))
+        })
+    }
+}
+
+/// Called when the best versions do not do.
+pub(super) fn choose(universe: &Universe<'_>) -> Choice {
+    let mut choice = Choice::best(universe);
+    let pruned = prune::prune(universe);
+    for (node, left) in pruned.domains.iter().enumerate() {
+        match left.first() {
+            Some(&candidate) => choice.chosen[node] = Some(candidate),
+            // It keeps its best version, which is the one to explain.
+            None => choice.usable[node] = false,
+        }
+    }
+    let violated: Vec<usize> = (0..universe.nodes.len())
+        .filter(|&node| choice.usable[node] && !choice.content(universe, node))
+        .collect();
+    if !violated.is_empty() {
+        let askers = search::askers(universe, &pruned);
+        for conflict in conflicts(universe, &pruned, &choice, &violated) {
+            let search = Search::new(universe, &pruned, &askers, &mut choice);
+            let limited = settle(search, &conflict);
+            choice.unsettled.extend(limited);
+        }
+        choice.unsettled.sort_unstable();
+    }
+    choice
+}
+
+/// Groups the violated askers into conflicts, each ascending, in the order of
+/// their first asker.
+fn conflicts<'a>(
+    universe: &Universe<'a>,
+    pruned: &Pruned,
+    choice: &Choice,
+    violated: &[usize],
+) -> Vec<Vec<usize>> {
+    // One element for each node, and one for each target with a choice of
+    // versions behind it: linking through the target keeps this linear.
+    let count = universe.nodes.len();
+    let free = |node: usize| pruned.domains[node].len() > 1;
+    let mut hubs = ByTarget::<'a, Option<usize>>::default();
+    let mut links = UnionFind::<usize>::new(count);
+    let candidates = |node: usize| pruned.domains[node].iter().copied();
+    for asker in 0..count {
+        for requirement in candidates(asker).flat_map(|index| universe.mandatory(index)) {
+            let hub = hubs.entry(&requirement.target);
+            if hub.is_none() {
+                let mut free_targets = (universe.providers(&requirement.target).iter().copied())
+                    .filter(|&target| free(target));
+                let Some(first) = free_targets.next() else {
+                    continue;
+                };
+                *hub = Some(first);
+                for other in free_targets {
+                    links.union(first, other);
+                }
+            }
+            if let (Some(hub), true) = (*hub, free(asker)) {
+                links.union(hub, asker);
+            }
+        }
+    }
+    // An asker with a single version ties together only what it misses now.
+    let mut home = HashMap::<usize, usize>::new();
+    for &asker in violated.iter().filter(|&&asker| !free(asker)) {
+        let missed = (choice.chosen[asker].into_iter())
+            .flat_map(|candidate| universe.mandatory(candidate))
+            .filter(|wanted| !choice.holds(universe, asker, wanted))
+            .filter_map(|wanted| hubs.get(&wanted.target).copied().flatten());
+        for hub in missed {
+            links.union(*home.entry(asker).or_insert(hub), hub);
+        }
+    }
+    let mut groups = BTreeMap::<usize, Vec<usize>>::new();
+    for &asker in violated {
+        let member = home.get(&asker).copied().unwrap_or(asker);
+        groups.entry(links.find(member)).or_default().push(asker);
+    }
+    let mut groups: Vec<_> = groups.into_values().collect();
+    groups.sort_unstable();
+    groups
+}
+
+/// Solves one conflict, or as much of it as can be solved. Returns the askers
+/// that were given up only because of the limit.
+fn settle(mut search: Search<'_, '_>, conflict: &[usize]) -> Vec<usize> {
+    let mut limited = Vec::new();
+    if search.solve(conflict, SEARCH_LIMIT / 2) == Verdict::Solved {
+        return limited;
+    }
+    let mut kept = Vec::with_capacity(conflict.len());
+    search.ignore(conflict);
+    // Halves, since nearly all of many askers can usually be let in at once.
+    let (left, right) = conflict.split_at(conflict.len() / 2);
+    let mut todo = vec![right, left];
+    while let Some(part) = todo.pop() {
+        if part.is_empty() {
+            continue;
+        }
+        if search.spent() >= SEARCH_LIMIT {
+            limited.extend_from_slice(part);
+            continue;
+        }
+        search.heed(part);
+        // The new ones first: if they cannot be had, it shows at once.
+        let seeds: Vec<usize> = part.iter().chain(&kept).copied().collect();
+        // Each attempt gets a quarter of what is left, so that one that cannot be
+        // settled does not use up what the others need.
+        let budget = (SEARCH_LIMIT.saturating_sub(search.spent()) / 4).max(1);
+        let verdict = search.solve(&seeds, budget);
+        if verdict == Verdict::Solved {
+            kept.extend_from_slice(part);
+            continue;
+        }
+        search.ignore(part);
+        match part {
+            [asker] if verdict == Verdict::LimitHit => limited.push(*asker),
+            [_] => {}
+            many => {
+                let (left, right) = many.split_at(many.len() / 2);
+                todo.extend([right, left]);
+            }
+        }
+    }
+    limited
+}

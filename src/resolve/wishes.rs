@@ -1,0 +1,183 @@
+//! The requirements of the chosen candidates, each with who satisfies it.
+//!
+//! A *wish* is one requirement, or one need, of one node. Wishes and satisfiers
+//! lie in flat lists, in both directions, so that the passes over them are
+//! linear and allocate nothing for each edge.
+
+use std::ops::Range;
+
+use crate::manifest::Requirement;
+
+use super::choose::Choice;
+use super::input::Need;
+use super::universe::Universe;
+
+/// What a wish comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source<'a> {
+    Requirement(&'a Requirement),
+    Need(&'a Need),
+}
+
+/// One requirement of one node, with who satisfies it.
+#[derive(Debug)]
+pub(super) struct Wish<'a> {
+    pub node: usize,
+    pub source: Source<'a>,
+    pub optional: bool,
+    by_host: bool,
+    satisfiers: Range<usize>,
+}
+
+/// All wishes, in flat lists: those of a node lie together.
+#[derive(Debug, Default)]
+pub(super) struct Wishes<'a> {
+    pub all: Vec<Wish<'a>>,
+    of_node: Vec<Range<usize>>,
+    satisfiers: Vec<usize>,
+    /// For each node the wishes that it satisfies.
+    granting: Vec<usize>,
+    granted_by: Vec<Range<usize>>,
+    /// Whether each mandatory requirement has somebody who satisfies it.
+    pub complete: bool,
+}
+
+impl<'a> Wishes<'a> {
+    pub fn collect(universe: &Universe<'a>, choice: &Choice) -> Self {
+        let mut wishes = Self {
+            complete: true,
+            ..Self::default()
+        };
+        for (node, entry) in universe.nodes.iter().enumerate() {
+            let first = wishes.all.len();
+            if let Some(candidate) = choice.chosen[node] {
+                for requirement in &universe.candidate(candidate).requires {
+                    let start = wishes.satisfiers.len();
+                    let satisfiers = choice.satisfiers(universe, node, requirement);
+                    wishes.satisfiers.extend(satisfiers);
+                    let by_host = universe.host_satisfies(requirement);
+                    if !(by_host || requirement.optional) && start == wishes.satisfiers.len() {
+                        wishes.complete = false;
+                        let instead = stand_ins(universe, node, requirement);
+                        wishes.satisfiers.extend(instead);
+                    }
+                    wishes.all.push(Wish {
+                        node,
+                        source: Source::Requirement(requirement),
+                        optional: requirement.optional,
+                        by_host,
+                        satisfiers: start..wishes.satisfiers.len(),
+                    });
+                }
+                for need in &entry.instance.needs {
+                    let start = wishes.satisfiers.len();
+                    wishes
+                        .satisfiers
+                        .extend(universe.by_id.get(need.instance.as_str()));
+                    wishes.all.push(Wish {
+                        node,
+                        source: Source::Need(need),
+                        optional: false,
+                        by_host: false,
+                        satisfiers: start..wishes.satisfiers.len(),
+                    });
+                }
+            }
+            wishes.of_node.push(first..wishes.all.len());
+        }
+        wishes.reverse();
+        wishes
+    }
+
+    /// Fills the lists from satisfier to wish: a counting sort.
+    fn reverse(&mut self) {
+        let mut ends = vec![0; self.of_node.len()];
+        for &node in &self.satisfiers {
+            ends[node] += 1;
+        }
+        let mut sum = 0;
+        for end in &mut ends {
+            let start = sum;
+            sum += *end;
+            *end = start;
+            self.granted_by.push(start..sum);
+        }
+        self.granting = vec![0; sum];
+        for (number, wish) in self.all.iter().enumerate() {
+            for &node in &self.satisfiers[wish.satisfiers.clone()] {
+                self.granting[ends[node]] = number;
+                ends[node] += 1;
+            }
+        }
+    }
+
+    pub fn of(&self, node: usize) -> impl Iterator<Item = (usize, &Wish<'a>)> {
+        let range = self.of_node[node].clone();
+        range.clone().zip(&self.all[range])
+    }
+
+    pub fn satisfiers(&self, wish: &Wish<'_>) -> &[usize] {
+        &self.satisfiers[wish.satisfiers.clone()]
+    }
+
+    pub fn granted_by(&self, node: usize) -> &[usize] {
+        &self.granting[self.granted_by[node].clone()]
+    }
+
+    /// Whether nothing that is there satisfies the wish.
+    pub fn is_void(&self, wish: &Wish<'_>) -> bool {
+        !wish.by_host && !wish.optional && wish.satisfiers.is_empty()
+    }
+
+    /// Whether it takes another node to grant the wish, and none of `up` does.
+    pub fn is_refused(&self, wish: &Wish<'_>, up: &[bool]) -> bool {
+        !wish.by_host && !wish.optional && !self.satisfiers(wish).iter().any(|&node| up[node])
+    }
+
+    /// The least fixed point: the nodes that can start, in rounds, each sorted.
+    /// With `hopeful`, all that is missing is supposed to be there, so only
+    /// cycles are left out.
+    pub fn startable(&self, choice: &Choice, hopeful: bool) -> Vec<usize> {
+        let count = self.of_node.len();
+        let mut waiting = vec![0_usize; count];
+        for wish in &self.all {
+            let granted = wish.optional || wish.by_host || (hopeful && self.is_void(wish));
+            waiting[wish.node] += usize::from(!granted);
+        }
+        let mut granted = vec![false; self.all.len()];
+        let mut order: Vec<usize> = (0..count)
+            .filter(|&node| waiting[node] == 0 && (hopeful || choice.chosen[node].is_some()))
+            .collect();
+        let mut round = 0..order.len();
+        while !round.is_empty() {
+            for at in round.clone() {
+                for &number in self.granted_by(order[at]) {
+                    let wish = &self.all[number];
+                    if wish.optional || wish.by_host || granted[number] {
+                        continue;
+                    }
+                    granted[number] = true;
+                    waiting[wish.node] -= 1;
+                    if waiting[wish.node] == 0 {
+                        order.push(wish.node);
+                    }
+                }
+            }
+            round = round.end..order.len();
+            order[round.clone()].sort_unstable();
+        }
+        order
+    }
+}
+
+/// Instances of the required plugin that have no candidate at all, so that their
+/// version is anybody's guess. Whoever asks for them is blocked by them, rather
+/// than told that the plugin were missing once more.
+fn stand_ins<'u>(
+    universe: &'u Universe<'_>,
+    asker: usize,
+    requirement: &'u Requirement,
+) -> impl Iterator<Item = usize> + 'u {
+    (universe.providers(&requirement.target).iter().copied())
+        .filter(move |&node| node != asker && universe.nodes[node].domain.is_empty())
+}
