@@ -54,12 +54,11 @@ impl<H: RequestHandler> RequestHandler for Arc<H> {
 /// A [`RequestHandler`] from a function.
 ///
 /// ```
-/// use hotshoe::{handler_fn, Response};
+/// use hotshoe::{Request, Response, handler_fn};
 ///
-/// let handler = handler_fn(async |_request| Ok(Response::text(200, "pong")));
+/// let handler = handler_fn(|_: Request| async { Ok(Response::text(200, "pong")) });
 /// # fn check<H: hotshoe::RequestHandler>(_: H) {}
-/// # check(hotshoe::handler_fn(|_request| async { Ok(Response::text(200, "pong")) }));
-/// # let _ = handler;
+/// # check(handler);
 /// ```
 pub fn handler_fn<F>(function: F) -> HandlerFn<F> {
     HandlerFn(function)
