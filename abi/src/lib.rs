@@ -81,7 +81,8 @@ pub use task::{AbiTask, TaskObject, TaskVTable, TaskVTableRef};
 pub mod __stable {
     pub use abi_stable::abi_stability::abi_checking::check_layout_compatibility;
     pub use abi_stable::library::{
-        __call_root_module_loader, AbiHeaderRef, LibHeader, LibraryError, RootModule, RootModuleResult,
+        __call_root_module_loader, AbiHeaderRef, LibHeader, LibraryError, RootModule,
+        RootModuleResult,
     };
     pub use abi_stable::prefix_type::WithMetadata;
     pub use abi_stable::sabi_types::Constructor;

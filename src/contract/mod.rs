@@ -20,8 +20,8 @@ pub use hotshoe_abi::{
 pub use middleware::Middleware;
 pub use result_ext::ResultExt;
 pub use storage::{
-    Batch, Capabilities, Entry, MemoryStore, Namespaced, Operation, Page, Precondition, Record, Scan, Storage,
-    StorageBackend, Version,
+    Batch, Capabilities, Entry, MemoryStore, Namespaced, Operation, Page, Precondition, Record,
+    Scan, Storage, StorageBackend, Version,
 };
 pub use task::{Task, TaskFn, task_fn};
 

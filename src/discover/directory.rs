@@ -56,9 +56,9 @@ pub(crate) fn look_at(path: PathBuf, found: &mut Found) {
     match inspect(&path) {
         Ok(Inspection::NoPlugin(reason)) => found.ignored.push((path, reason)),
         Ok(Inspection::Plugin(manifest)) => match check_build(&manifest) {
-            Ok(()) => found
-                .candidates
-                .push(Candidate { manifest: *manifest, source: Source::File(path) }),
+            Ok(()) => {
+                found.candidates.push(Candidate { manifest: *manifest, source: Source::File(path) })
+            }
             Err(error) => {
                 let error = error.with_plugin(manifest.id).with_phase("verify").with_path(&path);
                 found.refused.push((path, error));
@@ -99,7 +99,9 @@ pub(crate) fn refuse_duplicates(found: &mut Found) {
             .with_plugin(&id)
             .with_phase("discover")
             .with_path(&path)
-            .with_help("keep one of them; to run it twice, name two instances in the configuration");
+            .with_help(
+                "keep one of them; to run it twice, name two instances in the configuration",
+            );
             found.refused.push((path, error));
         }
     }

@@ -6,17 +6,13 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use async_channel::{Receiver, Sender};
 use hotshoe_abi::__stable::RString;
-use hotshoe_abi::{
-    AbiBytes, AbiFuture, AbiStorage, ContextObject, RawExtension, context_text,
-};
+use hotshoe_abi::{AbiBytes, AbiFuture, AbiStorage, ContextObject, RawExtension, context_text};
 use semver::VersionReq;
 
 use super::core::Core;
 use crate::bridge::{Scope, export_storage};
 use crate::config::InstanceConfig;
-use crate::contract::{
-    Call, Error, ErrorKind, Namespaced, Request, Response, Result, ResultExt,
-};
+use crate::contract::{Call, Error, ErrorKind, Namespaced, Request, Response, Result, ResultExt};
 use crate::discover::Candidate;
 use crate::manifest::Target;
 use crate::metrics::Figures;
@@ -47,10 +43,11 @@ impl InstanceContext {
         data_dir: PathBuf,
     ) -> Self {
         let manifest = &candidate.manifest;
-        let required = manifest.requires.iter().filter_map(|requirement| match &requirement.target {
-            Target::Service(name) => Some(name.clone()),
-            Target::Plugin(_) => None,
-        });
+        let required =
+            manifest.requires.iter().filter_map(|requirement| match &requirement.target {
+                Target::Service(name) => Some(name.clone()),
+                Target::Plugin(_) => None,
+            });
         Self {
             core: Arc::downgrade(core),
             instance: config.id.clone(),
@@ -85,9 +82,7 @@ impl InstanceContext {
     }
 
     fn core(&self) -> Result<Arc<Core>> {
-        self.core
-            .upgrade()
-            .ok_or_else(|| Error::new(ErrorKind::Unavailable, "the host is gone"))
+        self.core.upgrade().ok_or_else(|| Error::new(ErrorKind::Unavailable, "the host is gone"))
     }
 
     fn check_service(&self, name: &str) -> Result<()> {

@@ -57,26 +57,11 @@ pub(crate) struct Operation {
     /// Instances switched on or off by hand, against the configuration.
     pub(crate) switched: BTreeMap<String, bool>,
     /// Libraries that are open. They stay so.
-    pub(crate) modules: HashMap<PathBuf, OpenLibrary>,
+    pub(crate) modules: HashMap<PathBuf, PluginModuleRef>,
     /// Files already reported.
     pub(crate) reported: BTreeSet<PathBuf>,
     /// After the last stop nothing starts any more.
     pub(crate) closed: bool,
-}
-
-/// An open library.
-#[derive(Clone)]
-pub(crate) struct OpenLibrary {
-    pub(crate) module: PluginModuleRef,
-    /// What its file was when it was opened.
-    pub(crate) stamp: Stamp,
-}
-
-/// Tells whether a file is still the one that it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    pub(crate) length: u64,
-    pub(crate) modified: Option<std::time::SystemTime>,
 }
 
 /// What the last look at the sources found.

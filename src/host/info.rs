@@ -11,6 +11,7 @@ use super::slot::Slot;
 use crate::discover::Source;
 use crate::lifecycle::{State, Status};
 use crate::manifest::Endpoint;
+use crate::tasks::Schedule;
 
 /// How an instance's code arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -70,8 +71,28 @@ pub struct PluginInfo {
     pub in_flight: usize,
     /// How often it was restarted.
     pub restarts: u64,
+    /// Its periodic jobs.
+    pub tasks: Vec<TaskInfo>,
+    /// Events that found one of its queues full.
+    pub events_dropped: u64,
     /// Why it failed, in full.
     pub error: Option<String>,
+}
+
+/// One periodic job of an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct TaskInfo {
+    /// Its name.
+    pub name: String,
+    /// How often it runs.
+    pub interval: Duration,
+    /// How often it ran.
+    pub runs: u64,
+    /// How often it failed.
+    pub failures: u64,
+    /// How many runs were skipped because the one before took too long.
+    pub skipped: u64,
 }
 
 /// The outcome of [`PluginHost::execute`](super::PluginHost::execute).
@@ -93,7 +114,8 @@ impl PluginInfo {
         let manifest = slot.candidate.as_ref().map(|candidate| &candidate.manifest);
         let mut provides = Vec::new();
         if let Some(manifest) = manifest {
-            provides.extend(manifest.provides.iter().map(|p| format!("{} {}", p.service, p.version)));
+            provides
+                .extend(manifest.provides.iter().map(|p| format!("{} {}", p.service, p.version)));
             provides.extend(manifest.storage.iter().map(|kind| format!("storage {kind}")));
             if manifest.middleware {
                 provides.push("middleware".into());
@@ -121,8 +143,28 @@ impl PluginInfo {
             load_time: slot.load_time,
             in_flight: slot.running.as_ref().map_or(0, |running| running.gate.inside()),
             restarts: slot.restarts,
+            tasks: slot
+                .running
+                .iter()
+                .flat_map(|running| &running.schedules)
+                .map(TaskInfo::of)
+                .collect(),
+            events_dropped: slot
+                .running
+                .iter()
+                .flat_map(|running| &running.subscriptions)
+                .map(|subscription| subscription.dropped())
+                .sum(),
             error: slot.error.as_ref().map(|error| format!("{error:#}")),
         }
+    }
+}
+
+impl TaskInfo {
+    fn of(schedule: &Schedule) -> Self {
+        let [runs, failures, skipped] = schedule.counts();
+        let (name, interval) = (schedule.name().to_owned(), schedule.interval());
+        Self { name, interval, runs, failures, skipped }
     }
 }
 

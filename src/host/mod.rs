@@ -16,6 +16,6 @@ mod stop;
 mod storage;
 
 pub use builder::PluginHostBuilder;
-pub use info::{Execution, Mount, PluginInfo};
+pub use info::{Execution, Mount, PluginInfo, TaskInfo};
 pub use public::PluginHost;
 pub use report::StartReport;

@@ -34,14 +34,17 @@ impl Core {
         let candidates = self.candidates(operation, &mut refused, &mut ignored);
         let (mut instances, disabled) = self.instances(operation, &candidates);
         self.cap(&mut instances, &mut refused);
-        let storage =
-            match storage::choose(self.config.plugins.storage.as_deref(), &instances, &candidates) {
-                Ok(chosen) => chosen,
-                Err(message) => {
-                    refused.push(Error::new(ErrorKind::InvalidConfig, message));
-                    None
-                }
-            };
+        let storage = match storage::choose(
+            self.config.plugins.storage.as_deref(),
+            &instances,
+            &candidates,
+        ) {
+            Ok(chosen) => chosen,
+            Err(message) => {
+                refused.push(Error::new(ErrorKind::InvalidConfig, message));
+                None
+            }
+        };
         let resolution = self.resolve(&candidates, &instances, &disabled, storage.as_deref());
         self.note(operation, &refused, &ignored);
         *self.found.write() = Findings {
@@ -89,7 +92,9 @@ impl Core {
         // A file that has vanished from under a running instance stays a candidate: its code is
         // still there.
         for slot in self.slots.read().values() {
-            let Some(candidate) = slot.running.as_ref().and(slot.candidate.as_ref()) else { continue };
+            let Some(candidate) = slot.running.as_ref().and(slot.candidate.as_ref()) else {
+                continue;
+            };
             let there = found.candidates.iter().any(|other| {
                 other.manifest.id == candidate.manifest.id
                     && other.manifest.version == candidate.manifest.version
@@ -216,7 +221,9 @@ impl Core {
             refused.push(
                 Error::new(
                     ErrorKind::ResourceLimit,
-                    format!("at most {cap} plugins were expected (`max_plugins`), this is one more"),
+                    format!(
+                        "at most {cap} plugins were expected (`max_plugins`), this is one more"
+                    ),
                 )
                 .with_plugin(instance.id)
                 .with_help("raise `max_plugins`, or disable some"),

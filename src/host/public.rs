@@ -77,7 +77,9 @@ impl Drop for Owner {
 
 impl std::fmt::Debug for PluginHost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.plugins().iter().map(|plugin| (&plugin.id, &plugin.state))).finish()
+        f.debug_list()
+            .entries(self.plugins().iter().map(|plugin| (&plugin.id, &plugin.state)))
+            .finish()
     }
 }
 
@@ -112,9 +114,7 @@ impl PluginHost {
                 .values()
                 .filter(|instance| instance.required)
                 .map(|instance| instance.id.as_str())
-                .filter(|id| {
-                    !report.plugins.iter().any(|p| p.id == *id && p.state.is_serving())
-                })
+                .filter(|id| !report.plugins.iter().any(|p| p.id == *id && p.state.is_serving()))
                 .collect();
             let strict = core.config.plugins.strict && !report.is_complete();
             if missing.is_empty() && !strict {
@@ -122,7 +122,8 @@ impl PluginHost {
             }
             let _ = core.take_down(&core.all_running());
             let why = if missing.is_empty() {
-                "not everything could be started, and `strict = true` asks for all or nothing".into()
+                "not everything could be started, and `strict = true` asks for all or nothing"
+                    .into()
             } else {
                 format!("required plugins are not active: {}", missing.join(", "))
             };
@@ -144,7 +145,8 @@ impl PluginHost {
                 Some(first) => {
                     let more = errors.len();
                     Err(if more > 0 {
-                        let message = format!("{} (and {more} more failed to stop)", first.message());
+                        let message =
+                            format!("{} (and {more} more failed to stop)", first.message());
                         Error::new(first.kind(), message).with_plugin(first.plugin().unwrap_or("?"))
                     } else {
                         first
@@ -188,15 +190,15 @@ impl PluginHost {
             operation.added.remove(&file);
             let report = StartReport::of(core);
             let why = report.plugins.iter().find(|p| p.path.as_ref() == Some(&file));
-            let refused = report.refused.iter().find(|error| error.path().is_some_and(|p| *file == *p));
+            let refused =
+                report.refused.iter().find(|error| error.path().is_some_and(|p| *file == *p));
             let ignored = report.ignored.iter().find(|(path, _)| *path == file);
             Err(match (refused, why, ignored) {
                 (Some(error), _, _) => Error::new(error.kind(), error.message())
                     .with_help(error.help().unwrap_or_default()),
-                (_, Some(plugin), _) => Error::new(
-                    ErrorKind::Unavailable,
-                    core.explain(&plugin.id),
-                ),
+                (_, Some(plugin), _) => {
+                    Error::new(ErrorKind::Unavailable, core.explain(&plugin.id))
+                }
                 (_, _, Some((_, reason))) => {
                     Error::new(ErrorKind::InvalidPlugin, format!("a plugin was expected: {reason}"))
                 }
@@ -343,9 +345,8 @@ impl PluginHost {
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::Unavailable`].
     pub fn figures(&self, instance: &str) -> Result<BTreeMap<String, Figure>> {
-        self.core().running(instance, |slot| {
-            Some(slot.running.as_ref()?.context.figures.snapshot())
-        })
+        self.core()
+            .running(instance, |slot| Some(slot.running.as_ref()?.context.figures.snapshot()))
     }
 
     /// Figures that an instance tells when asked.
@@ -433,15 +434,16 @@ impl PluginHost {
     ) -> Execution {
         let begin = Instant::now();
         let outcome = self.core().execute(instance, call, &input.to_string()).await;
-        let outcome = outcome.and_then(|output| {
-            serde_json::from_str(&output).describe("its output is not JSON")
-        });
+        let outcome = outcome
+            .and_then(|output| serde_json::from_str(&output).describe("its output is not JSON"));
         let execution_time_ms = begin.elapsed().as_secs_f64() * 1e3;
         let (status, result, error) = match outcome {
             Ok(result) => ("success".to_owned(), result, None),
-            Err(error) => {
-                (error.kind().as_str().to_owned(), serde_json::Value::Null, Some(format!("{error:#}")))
-            }
+            Err(error) => (
+                error.kind().as_str().to_owned(),
+                serde_json::Value::Null,
+                Some(format!("{error:#}")),
+            ),
         };
         Execution { status, result, error, execution_time_ms }
     }
@@ -524,10 +526,13 @@ impl Core {
             (Some(left), Some(timeout)) => Some(left.min(timeout)),
             (left, timeout) => left.or(timeout),
         };
-        let outcome = self.time.timeout(limit, "the output of `execute`", plugin.execute(call, input)).await;
+        let outcome =
+            self.time.timeout(limit, "the output of `execute`", plugin.execute(call, input)).await;
         drop(pass);
-        outcome.map_err(|error| {
-            if error.plugin().is_some() { error } else { error.with_plugin(instance) }
-        })
+        outcome.map_err(
+            |error| {
+                if error.plugin().is_some() { error } else { error.with_plugin(instance) }
+            },
+        )
     }
 }

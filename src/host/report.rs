@@ -40,9 +40,10 @@ impl StartReport {
     /// no plugins and notices do not count.
     pub fn is_complete(&self) -> bool {
         self.refused.is_empty()
-            && self.plugins.iter().all(|plugin| {
-                plugin.status == Status::Active || plugin.state == State::Disabled
-            })
+            && self
+                .plugins
+                .iter()
+                .all(|plugin| plugin.status == Status::Active || plugin.state == State::Disabled)
     }
 
     /// Why not everything runs; empty if everything does.
@@ -71,7 +72,8 @@ impl StartReport {
 
     /// The table alone.
     pub fn table(&self) -> String {
-        let mut rows = vec![["ID", "VERSION", "MOUNT", "STATE", "TIME", "PROVIDES"].map(String::from)];
+        let mut rows =
+            vec![["ID", "VERSION", "MOUNT", "STATE", "TIME", "PROVIDES"].map(String::from)];
         for plugin in &self.plugins {
             let dash = || "-".to_owned();
             rows.push([

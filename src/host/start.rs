@@ -1,7 +1,7 @@
 //! Bringing instances up: level by level, side by side within a level.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use hotshoe_abi::{AbiContext, AbiContributions, AbiLog, AbiPlugin, PluginModuleR
 
 use super::collect::{Collector, Contributions};
 use super::context::InstanceContext;
-use super::core::{Core, OpenLibrary, Operation, Stamp};
+use super::core::{Core, Operation};
 use super::plan::Intent;
 use super::slot::{Running, Slot};
 use crate::config::{InstanceConfig, Timeouts};
@@ -33,7 +33,7 @@ struct Mounted {
     plugin: AbiPlugin,
     contributions: Contributions,
     gate: Arc<Gate>,
-    opened: Option<(PathBuf, OpenLibrary)>,
+    opened: Option<(PathBuf, PluginModuleRef)>,
     took: std::time::Duration,
 }
 
@@ -43,18 +43,14 @@ struct Order {
     config: InstanceConfig,
     candidate: Arc<Candidate>,
     context: Arc<InstanceContext>,
-    open: Option<OpenLibrary>,
+    open: Option<PluginModuleRef>,
     timeouts: Timeouts,
 }
 
 impl Core {
     /// Starts everything that should run and does not. An instance that failed with its own code
     /// is tried again only if it is in `retry`.
-    pub(super) fn bring_up(
-        self: &Arc<Self>,
-        operation: &mut Operation,
-        retry: &BTreeSet<String>,
-    ) {
+    pub(super) fn bring_up(self: &Arc<Self>, operation: &mut Operation, retry: &BTreeSet<String>) {
         let intent = self.intend(operation);
         self.settle(&intent, retry);
         for level in &intent.plan.levels {
@@ -76,8 +72,7 @@ impl Core {
             .collect();
         slots.retain(|id, slot| slot.running.is_some() || known.contains(id.as_str()));
         for config in intent.instances.iter().chain(&intent.disabled) {
-            let slot =
-                slots.entry(config.id.clone()).or_insert_with(|| Slot::new(config.clone()));
+            let slot = slots.entry(config.id.clone()).or_insert_with(|| Slot::new(config.clone()));
             if slot.running.is_none() {
                 slot.config = config.clone();
             }
@@ -202,7 +197,7 @@ impl Core {
         let candidate = slot.candidate.clone()?;
         let data_dir = self.data_dir(&slot.id);
         let open = match &candidate.source {
-            Source::File(path) => operation.modules.get(path).cloned(),
+            Source::File(path) => operation.modules.get(path).copied(),
             Source::Linked(_) => None,
         };
         let context = InstanceContext::new(self, &slot.config, &candidate, data_dir);
@@ -227,8 +222,8 @@ impl Core {
         order: Order,
         mounted: Mounted,
     ) -> (String, Arc<Gate>) {
-        if let Some((path, library)) = mounted.opened {
-            operation.modules.insert(path, library);
+        if let Some((path, module)) = mounted.opened {
+            operation.modules.insert(path, module);
         }
         let id = order.config.id.clone();
         let mut contributions = mounted.contributions;
@@ -303,7 +298,7 @@ impl Order {
             config: self.config.clone(),
             candidate: self.candidate.clone(),
             context: self.context.clone(),
-            open: self.open.clone(),
+            open: self.open,
             timeouts: self.timeouts.clone(),
         };
         let limit = Some(self.timeouts.load);
@@ -327,22 +322,23 @@ impl Order {
         Ok(Mounted { plugin, contributions, gate, opened, took: begin.elapsed() })
     }
 
-    fn module(&self) -> Result<(PluginModuleRef, Option<(PathBuf, OpenLibrary)>)> {
+    /// The functions of the plugin; with the path, if its library was opened just now.
+    fn module(&self) -> Result<(PluginModuleRef, Option<(PathBuf, PluginModuleRef)>)> {
         let path = match &self.candidate.source {
             Source::Linked(plugin) => return Ok((plugin.module(), None)),
             Source::File(path) => path,
         };
-        let (library, new) = match &self.open {
-            Some(library) => (library.clone(), false),
+        let module = match self.open {
+            Some(module) => module,
             None => {
                 let module = load::open(path, &self.candidate.manifest)?;
                 self.attach_log(module);
-                (OpenLibrary { module, stamp: Stamp::of(path) }, true)
+                module
             }
         };
         // The loader knows libraries by name: what is open under this path is what runs, whatever
         // the file holds by now.
-        let inside = Manifest::parse(library.module.manifest()().as_str())?;
+        let inside = Manifest::parse(module.manifest()().as_str())?;
         if inside != self.candidate.manifest {
             return Err(Error::new(
                 ErrorKind::Incompatible,
@@ -354,8 +350,7 @@ impl Order {
             .with_path(path)
             .with_help("give the new build another file name, or restart the program"));
         }
-        let opened = new.then(|| (path.clone(), library.clone()));
-        Ok((library.module, opened))
+        Ok((module, self.open.is_none().then(|| (path.clone(), module))))
     }
 
     /// Connects the library's log records. The limit on log lines is the library's, not the
@@ -377,8 +372,7 @@ impl Order {
     }
 
     fn contributions(&self, plugin: &AbiPlugin) -> Result<Contributions> {
-        let collector =
-            Arc::new(Collector::new(self.context.clone(), self.candidate.clone()));
+        let collector = Arc::new(Collector::new(self.context.clone(), self.candidate.clone()));
         let contributed = plugin.contribute(&AbiContributions::new(collector.clone()));
         let taken = collector.close();
         contributed?;
@@ -406,15 +400,5 @@ impl Order {
             Ok(())
         })?;
         Ok(taken)
-    }
-}
-
-impl Stamp {
-    fn of(path: &Path) -> Self {
-        let metadata = std::fs::metadata(path).ok();
-        Self {
-            length: metadata.as_ref().map_or(0, std::fs::Metadata::len),
-            modified: metadata.and_then(|metadata| metadata.modified().ok()),
-        }
     }
 }

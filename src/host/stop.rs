@@ -92,9 +92,8 @@ impl Core {
                 self.events.unsubscribe(subscription);
             }
             let name = id.clone();
-            let worker = Worker::spawn(&id, Phase::Stop, Some(limit), move |_| {
-                end(&name, running, limit)
-            });
+            let worker =
+                Worker::spawn(&id, Phase::Stop, Some(limit), move |_| end(&name, running, limit));
             workers.push((id, worker));
         }
         let mut errors = Vec::new();

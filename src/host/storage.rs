@@ -50,10 +50,7 @@ pub(super) fn choose(
 }
 
 /// The types of the backends that a plugin provides, in any version of it.
-fn kinds_of<'a>(
-    candidates: &'a [Candidate],
-    plugin: &'a str,
-) -> impl Iterator<Item = &'a str> {
+fn kinds_of<'a>(candidates: &'a [Candidate], plugin: &'a str) -> impl Iterator<Item = &'a str> {
     candidates
         .iter()
         .filter(move |candidate| candidate.manifest.id == plugin)

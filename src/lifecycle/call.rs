@@ -110,7 +110,8 @@ impl<T: Send + 'static> Worker<T> {
         };
         outcome.map_err(|error| {
             let phase = self.stage.phase();
-            let error = if error.phase().is_some() { error } else { error.with_phase(phase.as_str()) };
+            let error =
+                if error.phase().is_some() { error } else { error.with_phase(phase.as_str()) };
             error.with_plugin(&self.instance)
         })
     }

@@ -300,11 +300,7 @@ impl State {
     /// instance then stays in the state it is in.
     pub fn transition(&self, event: Event) -> Result<Self, IllegalTransition> {
         let kind = event.kind();
-        let refused = |phase| IllegalTransition {
-            state: self.clone(),
-            event: kind,
-            phase,
-        };
+        let refused = |phase| IllegalTransition { state: self.clone(), event: kind, phase };
         if !self.allows(kind) {
             return Err(refused(None));
         }
@@ -450,10 +446,7 @@ impl Event {
 
 /// An [`Event`] without its details.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(
-    missing_docs,
-    reason = "each is described at the event of the same name"
-)]
+#[allow(missing_docs, reason = "each is described at the event of the same name")]
 #[non_exhaustive]
 pub enum EventKind {
     Rediscovered,
@@ -553,14 +546,8 @@ impl fmt::Display for IllegalTransition {
         };
         let (state, event) = (self.state.as_str(), self.event);
         if let Some(phase) = self.phase {
-            write!(
-                f,
-                "phase `{phase}` cannot fail in state `{state}`; expected "
-            )?;
-            return list(
-                f,
-                &mut self.state.phases().iter().map(|phase| phase.as_str()),
-            );
+            write!(f, "phase `{phase}` cannot fail in state `{state}`; expected ")?;
+            return list(f, &mut self.state.phases().iter().map(|phase| phase.as_str()));
         }
         write!(f, "event `{event}` cannot happen in state `{state}`; ")?;
         if self.state.is_terminal() {

@@ -16,21 +16,13 @@ fn event(kind: EventKind, phase: Phase) -> Event {
         EventKind::Stopped => Event::Stopped,
         EventKind::Retired => Event::Retired,
         EventKind::Disabled => Event::Disabled,
-        EventKind::Blocked => Event::Blocked {
-            by: vec!["clock".into()],
-        },
-        EventKind::Failed => Event::Failed {
-            phase,
-            error: "boom".into(),
-        },
+        EventKind::Blocked => Event::Blocked { by: vec!["clock".into()] },
+        EventKind::Failed => Event::Failed { phase, error: "boom".into() },
     }
 }
 
 fn failed(phase: Phase) -> State {
-    State::Failed {
-        phase,
-        error: "boom".into(),
-    }
+    State::Failed { phase, error: "boom".into() }
 }
 
 /// Every state, `Failed` in every phase.
@@ -47,9 +39,7 @@ fn all_states() -> Vec<State> {
         State::Stopped,
         State::Retired,
         State::Disabled,
-        State::Blocked {
-            by: vec!["clock".into()],
-        },
+        State::Blocked { by: vec!["clock".into()] },
     ];
     states.extend(Phase::ALL.map(failed));
     states
@@ -99,9 +89,8 @@ fn the_usual_life_goes_from_discovered_to_retired() {
         Event::Stopped,
         Event::Retired,
     ];
-    let last = events
-        .into_iter()
-        .try_fold(State::Discovered, |state, event| state.transition(event));
+    let last =
+        events.into_iter().try_fold(State::Discovered, |state, event| state.transition(event));
     assert_eq!(last, Ok(State::Retired));
 }
 
@@ -109,9 +98,8 @@ fn the_usual_life_goes_from_discovered_to_retired() {
 fn legal_lists_exactly_the_events_that_lead_somewhere() {
     for state in all_states() {
         for kind in EventKind::ALL {
-            let leads = Phase::ALL
-                .iter()
-                .any(|&phase| state.transition(event(kind, phase)).is_ok());
+            let leads =
+                Phase::ALL.iter().any(|&phase| state.transition(event(kind, phase)).is_ok());
             assert_eq!(leads, state.legal().any(|it| it == kind), "{state} {kind}");
         }
     }
@@ -121,23 +109,13 @@ fn legal_lists_exactly_the_events_that_lead_somewhere() {
 fn nothing_leaves_retired() {
     assert_eq!(next(&State::Retired), []);
     assert_eq!(State::Retired.legal().count(), 0);
-    assert!(
-        all_states()
-            .iter()
-            .all(|it| it.is_terminal() == next(it).is_empty())
-    );
+    assert!(all_states().iter().all(|it| it.is_terminal() == next(it).is_empty()));
 }
 
 #[test]
 fn every_state_but_the_last_can_reach_failed_and_retired_and_a_new_start() {
-    for state in all_states()
-        .into_iter()
-        .filter(|state| !state.is_terminal())
-    {
-        assert!(
-            state.legal().any(|kind| kind == EventKind::Failed),
-            "{state}"
-        );
+    for state in all_states().into_iter().filter(|state| !state.is_terminal()) {
+        assert!(state.legal().any(|kind| kind == EventKind::Failed), "{state}");
         let later = reachable(&state);
         assert!(later.contains(&State::Retired), "{state}");
         assert!(later.contains(&State::Disabled), "{state}");
@@ -148,12 +126,7 @@ fn every_state_but_the_last_can_reach_failed_and_retired_and_a_new_start() {
 
 #[test]
 fn an_active_instance_cannot_be_disabled_without_being_stopped() {
-    for state in [
-        State::Loaded,
-        State::Initialized,
-        State::Active,
-        State::Degraded,
-    ] {
+    for state in [State::Loaded, State::Initialized, State::Active, State::Degraded] {
         assert!(state.transition(Event::Disabled).is_err());
         assert_eq!(state.transition(Event::StopRequested), Ok(State::Stopping));
     }
@@ -161,54 +134,34 @@ fn an_active_instance_cannot_be_disabled_without_being_stopped() {
 
 #[test]
 fn what_may_never_have_been_verified_has_no_short_cut_to_resolved() {
-    for state in [
-        State::Disabled,
-        failed(Phase::Verify),
-        failed(Phase::Retire),
-    ] {
+    for state in [State::Disabled, failed(Phase::Verify), failed(Phase::Retire)] {
         assert!(state.transition(Event::Resolved).is_err(), "{state}");
         assert_eq!(state.transition(Event::Rediscovered), Ok(State::Discovered));
     }
-    assert_eq!(
-        State::Stopped.transition(Event::Resolved),
-        Ok(State::Resolved)
-    );
-    assert_eq!(
-        failed(Phase::Run).transition(Event::Resolved),
-        Ok(State::Resolved)
-    );
+    assert_eq!(State::Stopped.transition(Event::Resolved), Ok(State::Resolved));
+    assert_eq!(failed(Phase::Run).transition(Event::Resolved), Ok(State::Resolved));
 }
 
 #[test]
 fn an_illegal_event_names_the_state_the_event_and_what_would_be_legal() {
-    let error = State::Active
-        .transition(Event::Loaded)
-        .expect_err("not legal");
+    let error = State::Active.transition(Event::Loaded).expect_err("not legal");
     assert_eq!(
         error.to_string(),
         "event `loaded` cannot happen in state `active`; \
          expected `degraded`, `stop requested`, `failed`"
     );
-    let error = State::Retired
-        .transition(Event::Started)
-        .expect_err("not legal");
+    let error = State::Retired.transition(Event::Started).expect_err("not legal");
     assert_eq!(
         error.to_string(),
         "event `started` cannot happen in state `retired`; nothing can, so start a new instance"
     );
-    let wrong = Event::Failed {
-        phase: Phase::Stop,
-        error: String::new(),
-    };
+    let wrong = Event::Failed { phase: Phase::Stop, error: String::new() };
     let error = State::Initialized.transition(wrong).expect_err("not legal");
     assert_eq!(
         error.to_string(),
         "phase `stop` cannot fail in state `initialized`; expected `contribute`, `start`"
     );
-    assert_eq!(
-        (error.state(), error.event()),
-        (&State::Initialized, EventKind::Failed)
-    );
+    assert_eq!((error.state(), error.event()), (&State::Initialized, EventKind::Failed));
 }
 
 #[test]
@@ -264,12 +217,7 @@ fn every_phase_of_seed_002_has_a_counterpart() {
         "PhaseShutdown",
         "PhaseUnload",
     ] {
-        assert!(
-            Phase::ALL
-                .iter()
-                .any(|phase| phase.lifecycle_name() == name),
-            "{name}"
-        );
+        assert!(Phase::ALL.iter().any(|phase| phase.lifecycle_name() == name), "{name}");
     }
 }
 

@@ -41,8 +41,7 @@ pub(crate) fn open(path: &Path, manifest: &Manifest) -> Result<PluginModuleRef> 
     std::mem::forget(library);
     let header = header.upgrade().map_err(mismatch::explain)?;
     let fingerprint = &manifest.build.fingerprint;
-    let known =
-        fingerprint == hotshoe_abi::FINGERPRINT || CHECKED.lock().contains(fingerprint);
+    let known = fingerprint == hotshoe_abi::FINGERPRINT || CHECKED.lock().contains(fingerprint);
     let module: std::result::Result<PluginModuleRef, LibraryError> = if known {
         // SAFETY: a library with this fingerprint has these layouts: they were compared before,
         // or are those of this very crate.

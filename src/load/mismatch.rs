@@ -34,12 +34,15 @@ pub(super) fn explain(error: LibraryError) -> Error {
                 "hotshoe-abi {expected_version} was expected, the library has {actual_version}"
             ))
         }
-        LibraryError::InvalidAbiHeader { .. } => incompatible(
-            "the library's header is not one of abi_stable 0.11, as this host uses",
-        ),
+        LibraryError::InvalidAbiHeader { .. } => {
+            incompatible("the library's header is not one of abi_stable 0.11, as this host uses")
+        }
         _ => Error::new(
             ErrorKind::InvalidPlugin,
-            format!("the plugin's module cannot be made: {}", text.lines().next().unwrap_or_default()),
+            format!(
+                "the plugin's module cannot be made: {}",
+                text.lines().next().unwrap_or_default()
+            ),
         ),
     }
 }

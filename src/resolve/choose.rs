@@ -40,11 +40,7 @@ impl Choice {
     pub fn best(universe: &Universe<'_>) -> Self {
         let best = |node: &Node<'_>| node.domain.first().copied();
         let chosen: Vec<_> = universe.nodes.iter().map(best).collect();
-        Self {
-            usable: chosen.iter().map(Option::is_some).collect(),
-            chosen,
-            unsettled: Vec::new(),
-        }
+        Self { usable: chosen.iter().map(Option::is_some).collect(), chosen, unsettled: Vec::new() }
     }
 
     /// The nodes that satisfy `asker`'s requirement under this choice.

@@ -23,12 +23,7 @@ pub(super) type Path = Vec<(usize, usize)>;
 
 pub(super) fn cycles(outcome: &Outcome<'_>) -> Vec<Path> {
     let mut graph = DiGraphMap::<usize, usize>::new();
-    for (node, _) in outcome
-        .hopeful
-        .iter()
-        .enumerate()
-        .filter(|(_, hopeful)| !**hopeful)
-    {
+    for (node, _) in outcome.hopeful.iter().enumerate().filter(|(_, hopeful)| !**hopeful) {
         graph.add_node(node);
         for (number, wish) in outcome.wishes.of(node) {
             let satisfiers = outcome.wishes.satisfiers(wish);

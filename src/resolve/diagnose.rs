@@ -28,20 +28,9 @@ pub(super) fn diagnose(universe: &Universe<'_>, choice: &Choice, outcome: &Outco
     let mut hints = Hints::new(universe, choice);
     let mut report = Report::default();
     if outcome.starts.contains(&false) {
-        let mut teller = Teller {
-            universe,
-            choice,
-            outcome,
-            hints: &mut hints,
-            rivals: None,
-        };
+        let mut teller = Teller { universe, choice, outcome, hints: &mut hints, rivals: None };
         let mut own = vec![false; universe.nodes.len()];
-        for (node, _) in outcome
-            .starts
-            .iter()
-            .enumerate()
-            .filter(|(_, starts)| !**starts)
-        {
+        for (node, _) in outcome.starts.iter().enumerate().filter(|(_, starts)| !**starts) {
             let before = report.problems.len();
             teller.own_problems(node, &mut report.problems);
             own[node] = report.problems.len() > before;
@@ -139,12 +128,7 @@ impl<'a> Teller<'_, '_, 'a> {
                 self.hints.nearest(wish.node, requirement)
             }
         };
-        Problem::Missing(Missing {
-            asker,
-            want: want(wish.source),
-            nearest,
-            more,
-        })
+        Problem::Missing(Missing { asker, want: want(wish.source), nearest, more })
     }
 
     /// Who gets a version of the same target that excludes every version with
@@ -170,30 +154,20 @@ impl<'a> Teller<'_, '_, 'a> {
         let &(node, range) = (rivals.get(&requirement.target)?.iter().take(RIVALS))
             .filter(|(node, _)| *node != asker)
             .find(|(_, range)| {
-                let theirs = Requirement {
-                    range: (*range).clone(),
-                    ..requirement.clone()
-                };
-                !fitting
-                    .iter()
-                    .any(|&candidate| universe.satisfies(candidate, &theirs))
+                let theirs = Requirement { range: (*range).clone(), ..requirement.clone() };
+                !fitting.iter().any(|&candidate| universe.satisfies(candidate, &theirs))
             })?;
         Some((self.asker(node)?, range))
     }
 
     fn cycle(&self, path: &cycles::Path) -> Problem {
         let next = path.iter().cycle().skip(1);
-        let links = path
-            .iter()
-            .zip(next)
-            .map(|(&(from, number), &(to, _))| Link {
-                from: self.universe.id(from).to_owned(),
-                to: self.universe.id(to).to_owned(),
-                because: want(self.outcome.wishes.all[number].source),
-            });
-        Problem::Cycle(Cycle {
-            links: links.collect(),
-        })
+        let links = path.iter().zip(next).map(|(&(from, number), &(to, _))| Link {
+            from: self.universe.id(from).to_owned(),
+            to: self.universe.id(to).to_owned(),
+            because: want(self.outcome.wishes.all[number].source),
+        });
+        Problem::Cycle(Cycle { links: links.collect() })
     }
 
     fn blocked(&self, node: usize) -> Blocked {
@@ -205,10 +179,7 @@ impl<'a> Teller<'_, '_, 'a> {
             .collect();
         by.sort_unstable();
         by.dedup();
-        Blocked {
-            instance: self.universe.id(node).to_owned(),
-            by,
-        }
+        Blocked { instance: self.universe.id(node).to_owned(), by }
     }
 }
 
@@ -219,9 +190,7 @@ fn rivals<'a>(outcome: &Outcome<'a>) -> ByTarget<'a, Vec<(usize, &'a VersionReq)
             continue;
         };
         if !wish.optional && !outcome.wishes.is_void(wish) {
-            rivals
-                .entry(&requirement.target)
-                .push((wish.node, &requirement.range));
+            rivals.entry(&requirement.target).push((wish.node, &requirement.range));
         }
     }
     rivals

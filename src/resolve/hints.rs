@@ -49,9 +49,7 @@ impl<'t, 'a> Hints<'t, 'a> {
     /// The versions of a plugin that are there, best first.
     pub fn present(&self, plugin: &str) -> Vec<Present> {
         let all = self.universe.by_plugin.get(plugin).into_iter().flatten();
-        all.take(KEPT)
-            .map(|&index| self.describe(index, None))
-            .collect()
+        all.take(KEPT).map(|&index| self.describe(index, None)).collect()
     }
 
     /// The versions of what is asked for that are there.
@@ -82,31 +80,18 @@ impl<'t, 'a> Hints<'t, 'a> {
             return Vec::new();
         }
         let names = names.inspect(|_| self.names_read += 1);
-        similar(wanted, names)
-            .into_iter()
-            .map(str::to_owned)
-            .collect()
+        similar(wanted, names).into_iter().map(str::to_owned).collect()
     }
 
     /// What comes closest to an instance that is not enabled, and how many hints
     /// more there would be.
     pub fn instance(&mut self, id: &str) -> (Vec<Nearest>, usize) {
-        let disabled = self
-            .universe
-            .request
-            .disabled
-            .iter()
-            .find(|it| it.instance == id);
+        let disabled = self.universe.request.disabled.iter().find(|it| it.instance == id);
         let nearest = match disabled {
-            Some(it) => vec![Nearest::Disabled {
-                instance: it.instance.clone(),
-                plugin: it.plugin.clone(),
-            }],
-            None => self
-                .similar_instances(id)
-                .into_iter()
-                .map(Nearest::Similar)
-                .collect(),
+            Some(it) => {
+                vec![Nearest::Disabled { instance: it.instance.clone(), plugin: it.plugin.clone() }]
+            }
+            None => self.similar_instances(id).into_iter().map(Nearest::Similar).collect(),
         };
         (nearest, 0)
     }
@@ -144,11 +129,7 @@ impl<'t, 'a> Hints<'t, 'a> {
             let names = match &requirement.target {
                 Target::Plugin(id) => self.similar_plugins(id),
                 Target::Service(name) => {
-                    let hosts = universe
-                        .request
-                        .host
-                        .iter()
-                        .map(|offer| offer.service.as_str());
+                    let hosts = universe.request.host.iter().map(|offer| offer.service.as_str());
                     let offered: Vec<&str> = self.services().keys().copied().chain(hosts).collect();
                     self.similar(name, offered.into_iter())
                 }
@@ -183,11 +164,7 @@ impl<'t, 'a> Hints<'t, 'a> {
             let instance = universe.id(node).to_owned();
             let pin = universe.nodes[node].instance.range.as_ref();
             found.push(match pin.filter(|pin| !pin.matches(&present.version)) {
-                Some(pin) => Nearest::PinnedOut {
-                    present,
-                    instance,
-                    pin: pin.clone(),
-                },
+                Some(pin) => Nearest::PinnedOut { present, instance, pin: pin.clone() },
                 None => Nearest::Unchosen {
                     because: (universe.mandatory(index))
                         .find(|wanted| !self.choice.holds(universe, node, wanted))
@@ -208,10 +185,7 @@ impl<'t, 'a> Hints<'t, 'a> {
         let index = self.disabled.get_or_init(|| {
             let mut index = HashMap::<_, Vec<_>>::new();
             for it in self.universe.request.disabled {
-                index
-                    .entry(it.plugin.as_str())
-                    .or_default()
-                    .push(it.instance.as_str());
+                index.entry(it.plugin.as_str()).or_default().push(it.instance.as_str());
             }
             for list in index.values_mut() {
                 list.sort_unstable();
@@ -236,14 +210,9 @@ impl<'t, 'a> Hints<'t, 'a> {
     ) -> Vec<Nearest> {
         let universe = self.universe;
         let hosts = universe.host_versions(&requirement.target).iter();
-        let mut found: Vec<_> = hosts
-            .map(|&version| Nearest::Host(version.clone()))
-            .collect();
+        let mut found: Vec<_> = hosts.map(|&version| Nearest::Host(version.clone())).collect();
         let nodes = universe.providers(&requirement.target).iter().copied();
-        for node in nodes
-            .filter(|&node| node != asker && starts[node])
-            .take(KEPT)
-        {
+        for node in nodes.filter(|&node| node != asker && starts[node]).take(KEPT) {
             let Some(index) = self.choice.chosen[node] else {
                 continue;
             };

@@ -52,12 +52,7 @@ pub struct Instance {
 impl Instance {
     /// An instance without pin and needs.
     pub fn new(id: impl Into<String>, plugin: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            plugin: plugin.into(),
-            range: None,
-            needs: Vec::new(),
-        }
+        Self { id: id.into(), plugin: plugin.into(), range: None, needs: Vec::new() }
     }
 }
 

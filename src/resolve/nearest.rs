@@ -16,9 +16,7 @@ pub(super) fn similar<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) ->
             let distance = (name.chars().count().abs_diff(length) <= allowed)
                 .then(|| distance(wanted, name, allowed))
                 .flatten();
-            distance
-                .or(contained.then_some(allowed + 1))
-                .map(|distance| (distance, name))
+            distance.or(contained.then_some(allowed + 1)).map(|distance| (distance, name))
         })
         .collect();
     close.sort_unstable();
@@ -74,10 +72,7 @@ mod tests {
     #[test]
     fn similar_names_come_closest_first_and_exclude_the_name_itself() {
         let known = ["storage-sqlite", "storage", "audit", "storagr"];
-        assert_eq!(
-            similar("storage", known.into_iter()),
-            ["storagr", "storage-sqlite"]
-        );
+        assert_eq!(similar("storage", known.into_iter()), ["storagr", "storage-sqlite"]);
         assert!(similar("metrics", known.into_iter()).is_empty());
     }
 }

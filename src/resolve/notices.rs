@@ -25,14 +25,8 @@ pub(super) fn notices(
     let mut notices = Vec::new();
     lowered(universe, choice, outcome, &mut notices);
     if !choice.unsettled.is_empty() {
-        let ids = choice
-            .unsettled
-            .iter()
-            .map(|&node| universe.id(node).to_owned());
-        notices.push(Notice::SearchLimit {
-            instances: ids.collect(),
-            limit: SEARCH_LIMIT,
-        });
+        let ids = choice.unsettled.iter().map(|&node| universe.id(node).to_owned());
+        notices.push(Notice::SearchLimit { instances: ids.collect(), limit: SEARCH_LIMIT });
     }
     optional_out_of_range(universe, outcome, hints, &mut notices);
     not_waited_for(universe, outcome, &mut notices);
@@ -58,9 +52,7 @@ fn lowered(
         if outcome.starts[node] && choice.chosen[node] != Some(best) {
             let own = universe.mandatory(best).find(|wanted| {
                 !universe.host_satisfies(wanted)
-                    && !choice
-                        .satisfiers(universe, node, wanted)
-                        .any(|other| outcome.starts[other])
+                    && !choice.satisfiers(universe, node, wanted).any(|other| outcome.starts[other])
             });
             because.insert(node, own.map(|requirement| (node, requirement)));
             order.push((node, best));
@@ -160,11 +152,7 @@ fn contradicted(universe: &Universe<'_>, outcome: &Outcome<'_>, notices: &mut Ve
     for &node in outcome.levels.iter().flatten() {
         let mut best = None::<Latest>;
         for through in outcome.edges_from(node) {
-            let itself = position(through).map(|_| Latest {
-                node: through,
-                through,
-                arrows: 1,
-            });
+            let itself = position(through).map(|_| Latest { node: through, through, arrows: 1 });
             let beyond = latest[through].map(|beyond| Latest {
                 through,
                 arrows: beyond.arrows + 1,
@@ -208,9 +196,8 @@ fn contradicted(universe: &Universe<'_>, outcome: &Outcome<'_>, notices: &mut Ve
 }
 
 fn unknown(universe: &Universe<'_>, hints: &mut Hints<'_, '_>, notices: &mut Vec<Notice>) {
-    let disabled: std::collections::HashSet<&str> = (universe.request.disabled.iter())
-        .map(|it| it.instance.as_str())
-        .collect();
+    let disabled: std::collections::HashSet<&str> =
+        (universe.request.disabled.iter()).map(|it| it.instance.as_str()).collect();
     for entry in universe.request.load_order {
         if !universe.by_id.contains_key(entry.as_str()) && !disabled.contains(entry.as_str()) {
             notices.push(Notice::LoadOrderUnknown {

@@ -46,12 +46,10 @@ impl Outcome<'_> {
     /// Longest-path levels over the kept edges; true if all nodes found a place.
     fn arrange(&mut self, expected: usize) -> bool {
         let count = self.starts.len();
-        let mut waiting: Vec<usize> = (0..count)
-            .map(|node| self.edges_from(node).count())
-            .collect();
-        let mut level: Vec<usize> = (0..count)
-            .filter(|&node| self.starts[node] && waiting[node] == 0)
-            .collect();
+        let mut waiting: Vec<usize> =
+            (0..count).map(|node| self.edges_from(node).count()).collect();
+        let mut level: Vec<usize> =
+            (0..count).filter(|&node| self.starts[node] && waiting[node] == 0).collect();
         let mut placed = 0;
         self.levels.clear();
         while !level.is_empty() {
@@ -115,11 +113,8 @@ pub(super) fn order<'a>(choice: &Choice, wishes: Wishes<'a>) -> Outcome<'a> {
         }
         mask
     };
-    let hopeful = if order.len() == count {
-        Vec::new()
-    } else {
-        mask(&wishes.startable(choice, true))
-    };
+    let hopeful =
+        if order.len() == count { Vec::new() } else { mask(&wishes.startable(choice, true)) };
     let mut outcome = Outcome {
         starts: mask(&order),
         hopeful,

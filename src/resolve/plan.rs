@@ -67,13 +67,11 @@ impl Plan {
 
 /// Turns node numbers back into ids.
 pub(super) fn build(universe: &Universe<'_>, choice: &Choice, outcome: &Outcome) -> Plan {
-    let names: Vec<Arc<str>> = (universe.nodes.iter())
-        .map(|node| Arc::from(node.instance.id.as_str()))
-        .collect();
+    let names: Vec<Arc<str>> =
+        (universe.nodes.iter()).map(|node| Arc::from(node.instance.id.as_str())).collect();
     let step = |&node: &usize| {
-        let mut before: Vec<Arc<str>> = (outcome.edges_from(node))
-            .map(|to| names[to].clone())
-            .collect();
+        let mut before: Vec<Arc<str>> =
+            (outcome.edges_from(node)).map(|to| names[to].clone()).collect();
         before.sort_unstable();
         before.dedup();
         Some(Step {

@@ -36,8 +36,7 @@ impl Problem {
             Self::NoCandidate(it) => (Some(&it.instance), &[]),
             Self::DuplicateInstance(it) => (Some(&it.instance), &[]),
         };
-        one.into_iter()
-            .chain(many.iter().map(|link| link.from.as_str()))
+        one.into_iter().chain(many.iter().map(|link| link.from.as_str()))
     }
 }
 

@@ -36,21 +36,15 @@ impl World {
         wanted: &'s crate::manifest::Requirement,
         choice: &'s Chosen,
     ) -> impl Iterator<Item = &'s str> {
-        choice
-            .iter()
-            .filter(move |(other, _)| *other != id)
-            .filter_map(move |(other, index)| {
-                let it = &self.candidates[*index];
-                let fits = match &wanted.target {
-                    Target::Plugin(plugin) => {
-                        it.plugin == *plugin && wanted.range.matches(&it.version)
-                    }
-                    Target::Service(name) => (it.provides.iter()).any(|offer| {
-                        offer.service == *name && wanted.range.matches(&offer.version)
-                    }),
-                };
-                fits.then_some(other.as_str())
-            })
+        choice.iter().filter(move |(other, _)| *other != id).filter_map(move |(other, index)| {
+            let it = &self.candidates[*index];
+            let fits = match &wanted.target {
+                Target::Plugin(plugin) => it.plugin == *plugin && wanted.range.matches(&it.version),
+                Target::Service(name) => (it.provides.iter())
+                    .any(|offer| offer.service == *name && wanted.range.matches(&offer.version)),
+            };
+            fits.then_some(other.as_str())
+        })
     }
 }
 
@@ -63,12 +57,7 @@ const NAMES: usize = 7;
 /// only plugins before it.
 fn worlds(versions: u64, ordered: bool, range: &'static str) -> impl Strategy<Value = World> {
     let wants = proptest::collection::vec(
-        (
-            0..NAMES,
-            1..=versions,
-            proptest::bool::weighted(0.2),
-            proptest::bool::weighted(0.2),
-        ),
+        (0..NAMES, 1..=versions, proptest::bool::weighted(0.2), proptest::bool::weighted(0.2)),
         0..3,
     );
     let version = (wants, proptest::bool::ANY);
@@ -92,11 +81,7 @@ fn worlds(versions: u64, ordered: bool, range: &'static str) -> impl Strategy<Va
                         let kind = if service { "service s" } else { "plugin p" };
                         let optional = if optional { " optional" } else { "" };
                         // Services have three names, so several provide one.
-                        let target = if service && !ordered {
-                            target % 3
-                        } else {
-                            target
-                        };
+                        let target = if service && !ordered { target % 3 } else { target };
                         let text = format!("{kind}{target} {range}{version}{optional}");
                         super::tests::requirement(&text)
                     });
@@ -121,11 +106,7 @@ fn worlds(versions: u64, ordered: bool, range: &'static str) -> impl Strategy<Va
 }
 
 fn problem_ids(report: &Report) -> BTreeSet<&str> {
-    report
-        .problems
-        .iter()
-        .flat_map(Problem::instances)
-        .collect()
+    report.problems.iter().flat_map(Problem::instances).collect()
 }
 
 /// Each step is in the level right after the last of its dependencies, and waits
@@ -137,16 +118,8 @@ fn check_levels(plan: &Plan) -> Result<(), TestCaseError> {
         for step in level {
             let before = (step.depends_on.iter()).map(|id| level_of.get(id).copied());
             let levels: Option<Vec<usize>> = before.collect();
-            prop_assert!(
-                levels.is_some(),
-                "{} before its dependencies",
-                step.instance
-            );
-            let lowest = levels
-                .into_iter()
-                .flatten()
-                .max()
-                .map_or(0, |level| level + 1);
+            prop_assert!(levels.is_some(), "{} before its dependencies", step.instance);
+            let lowest = levels.into_iter().flatten().max().map_or(0, |level| level + 1);
             prop_assert_eq!(lowest, number, "{}", &step.instance);
         }
         level_of.extend(level.iter().map(|step| (step.instance.clone(), number)));
@@ -156,17 +129,9 @@ fn check_levels(plan: &Plan) -> Result<(), TestCaseError> {
 
 /// Plan, blocked and problems account for each instance, the plan for itself alone.
 fn check_partition(world: &World, resolution: &Resolution) -> Result<(), TestCaseError> {
-    let planned: BTreeSet<&str> = resolution
-        .plan
-        .start_order()
-        .map(|it| &*it.instance)
-        .collect();
-    let blocked: BTreeSet<&str> = resolution
-        .report
-        .blocked
-        .iter()
-        .map(|it| &*it.instance)
-        .collect();
+    let planned: BTreeSet<&str> = resolution.plan.start_order().map(|it| &*it.instance).collect();
+    let blocked: BTreeSet<&str> =
+        resolution.report.blocked.iter().map(|it| &*it.instance).collect();
     let refused = problem_ids(&resolution.report);
     prop_assert!(planned.is_disjoint(&blocked));
     prop_assert!(planned.is_disjoint(&refused));
@@ -175,10 +140,7 @@ fn check_partition(world: &World, resolution: &Resolution) -> Result<(), TestCas
         let id = instance.id.as_str();
         let known = planned.contains(id) || blocked.contains(id) || refused.contains(id);
         prop_assert!(known, "{id} is not accounted for");
-        prop_assert_eq!(
-            resolution.report.explain(id).is_none(),
-            planned.contains(id)
-        );
+        prop_assert_eq!(resolution.report.explain(id).is_none(), planned.contains(id));
     }
     for blocked in &resolution.report.blocked {
         prop_assert!(!blocked.by.is_empty());

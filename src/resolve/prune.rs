@@ -52,11 +52,7 @@ impl<'a> Demands<'a> {
                 let number = *numbers.entry(key).or_insert_with(|| {
                     let number = demands.all.len();
                     demands.by_target.entry(&requirement.target).push(number);
-                    demands.all.push(Demand {
-                        requirement,
-                        askers: Vec::new(),
-                        supporters: 0,
-                    });
+                    demands.all.push(Demand { requirement, askers: Vec::new(), supporters: 0 });
                     number
                 });
                 demands.all[number].askers.push((node, candidate));
@@ -100,9 +96,7 @@ pub(super) fn prune(universe: &Universe<'_>) -> Pruned {
     for version in versions(universe) {
         demands.supported(universe, version, |demand| demand.supporters += 1);
     }
-    let mut domains: Vec<_> = (universe.nodes.iter())
-        .map(|node| node.domain.clone())
-        .collect();
+    let mut domains: Vec<_> = (universe.nodes.iter()).map(|node| node.domain.clone()).collect();
     let mut gone: Vec<Version> = (demands.all.iter())
         .filter(|demand| demand.supporters == 0)
         .flat_map(|demand| demand.askers.iter().copied())

@@ -111,9 +111,8 @@ impl Report {
     /// in the plan, or not known.
     #[must_use]
     pub fn explain(&self, instance: &str) -> Option<String> {
-        let blocked: HashMap<&str, &Blocked> = (self.blocked.iter())
-            .map(|blocked| (blocked.instance.as_str(), blocked))
-            .collect();
+        let blocked: HashMap<&str, &Blocked> =
+            (self.blocked.iter()).map(|blocked| (blocked.instance.as_str(), blocked)).collect();
         let mut problems = HashMap::<&str, Vec<&Problem>>::new();
         for problem in &self.problems {
             for refused in problem.instances() {
@@ -147,9 +146,7 @@ fn tell(chain: &[&str], problems: &[&Problem]) -> String {
     let mut text = String::new();
     for pair in chain.windows(2).rev() {
         if let [by, waits] = pair {
-            text.push_str(&format!(
-                "`{waits}` waits for `{by}`, which cannot start.\n"
-            ));
+            text.push_str(&format!("`{waits}` waits for `{by}`, which cannot start.\n"));
         }
     }
     let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -172,11 +169,7 @@ impl fmt::Display for Report {
             write!(f, "\n\nproblem: {problem}")?;
         }
         for (at, blocked) in self.blocked.iter().enumerate() {
-            write!(
-                f,
-                "{}blocked: {blocked}",
-                if at == 0 { "\n\n" } else { "\n" }
-            )?;
+            write!(f, "{}blocked: {blocked}", if at == 0 { "\n\n" } else { "\n" })?;
         }
         for (at, notice) in self.notices.iter().enumerate() {
             write!(f, "{}notice: {notice}", if at == 0 { "\n\n" } else { "\n" })?;
@@ -202,17 +195,8 @@ impl fmt::Display for Blocked {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Lowered {
-                instance,
-                plugin,
-                chosen,
-                best,
-                because,
-            } => {
-                write!(
-                    f,
-                    "`{instance}` runs {plugin} {chosen} instead of {best}, because "
-                )?;
+            Self::Lowered { instance, plugin, chosen, best, because } => {
+                write!(f, "`{instance}` runs {plugin} {chosen} instead of {best}, because ")?;
                 match because {
                     Some((asker, requirement)) if asker == instance => {
                         let want = Want::Requirement(requirement.clone());
@@ -231,11 +215,7 @@ impl fmt::Display for Notice {
                  pin versions to decide it.",
                 instances.join("`, `")
             ),
-            Self::OptionalOutOfRange {
-                instance,
-                requirement,
-                found,
-            } => {
+            Self::OptionalOutOfRange { instance, requirement, found } => {
                 let want = Want::Requirement(requirement.clone());
                 write!(f, "`{instance}` {want} and does without")?;
                 for (at, near) in found.iter().enumerate() {
@@ -243,20 +223,11 @@ impl fmt::Display for Notice {
                 }
                 f.write_str(".")
             }
-            Self::NotWaitedFor {
-                instance,
-                other,
-                because,
-            } => write!(
+            Self::NotWaitedFor { instance, other, because } => write!(
                 f,
                 "`{instance}` {because}, but does not wait for `{other}`: that breaks a cycle."
             ),
-            Self::LoadOrderContradicted {
-                first,
-                later,
-                path,
-                cut,
-            } => {
+            Self::LoadOrderContradicted { first, later, path, cut } => {
                 write!(
                     f,
                     "the load order puts `{first}` before `{later}`, but `{first}` depends on it ("
@@ -270,10 +241,7 @@ impl fmt::Display for Notice {
                 f.write_str("); the dependency wins.")
             }
             Self::LoadOrderUnknown { entry, similar } => {
-                write!(
-                    f,
-                    "the load order names `{entry}`, but there is no such instance"
-                )?;
+                write!(f, "the load order names `{entry}`, but there is no such instance")?;
                 match similar.as_slice() {
                     [] => f.write_str("; remove it."),
                     [id, ..] => write!(f, "; was `{id}` meant?"),

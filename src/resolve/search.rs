@@ -84,10 +84,7 @@ pub(super) type Askers<'a> = ByTarget<'a, Vec<usize>>;
 pub(super) fn askers<'a>(universe: &Universe<'a>, pruned: &Pruned) -> Askers<'a> {
     let mut askers = Askers::default();
     for (node, candidates) in pruned.domains.iter().enumerate() {
-        for requirement in candidates
-            .iter()
-            .flat_map(|&index| universe.mandatory(index))
-        {
+        for requirement in candidates.iter().flat_map(|&index| universe.mandatory(index)) {
             let list = askers.entry(&requirement.target);
             if list.last() != Some(&node) {
                 list.push(node);
@@ -158,9 +155,8 @@ impl<'s, 'a> Search<'s, 'a> {
     /// that held before still do, starting anew from the best versions. If there
     /// are none, the outcome of the last success stays.
     pub fn solve(&mut self, seeds: &[usize], budget: usize) -> Verdict {
-        let last: Vec<(usize, Option<usize>)> = (self.allowed.keys())
-            .map(|&node| (node, self.choice.chosen[node]))
-            .collect();
+        let last: Vec<(usize, Option<usize>)> =
+            (self.allowed.keys()).map(|&node| (node, self.choice.chosen[node])).collect();
         let last_allowed = std::mem::take(&mut self.allowed);
         for &(node, _) in &last {
             self.choice.chosen[node] = self.pruned.domains[node].first().copied();
@@ -218,11 +214,7 @@ impl<'s, 'a> Search<'s, 'a> {
     }
 
     fn mark(&self) -> Mark {
-        Mark {
-            work: self.work.len(),
-            top: self.top,
-            trail: self.trail.len(),
-        }
+        Mark { work: self.work.len(), top: self.top, trail: self.trail.len() }
     }
 
     /// The first requirement on the work list that does not hold. Its asker stays
@@ -272,15 +264,8 @@ impl<'s, 'a> Search<'s, 'a> {
     }
 
     fn narrow(&mut self, node: usize, keep: impl Fn(usize) -> bool) -> bool {
-        let before = self
-            .allowed
-            .get(&node)
-            .unwrap_or(&self.pruned.domains[node]);
-        let left: Vec<usize> = before
-            .iter()
-            .copied()
-            .filter(|&index| keep(index))
-            .collect();
+        let before = self.allowed.get(&node).unwrap_or(&self.pruned.domains[node]);
+        let left: Vec<usize> = before.iter().copied().filter(|&index| keep(index)).collect();
         let Some(&best) = left.first() else {
             return false;
         };
@@ -292,11 +277,7 @@ impl<'s, 'a> Search<'s, 'a> {
             }
         }
         self.push(node);
-        self.trail.push(Change {
-            node,
-            allowed,
-            chosen,
-        });
+        self.trail.push(Change { node, allowed, chosen });
         true
     }
 
@@ -360,8 +341,6 @@ fn dependents<'u>(
 ) -> impl Iterator<Item = usize> + 'u {
     let plugin = askers.plugin(&universe.nodes[node].instance.plugin);
     let provides = &universe.candidate(old).provides;
-    let services = provides
-        .iter()
-        .filter_map(|offer| askers.service(&offer.service));
+    let services = provides.iter().filter_map(|offer| askers.service(&offer.service));
     plugin.into_iter().chain(services).flatten().copied()
 }

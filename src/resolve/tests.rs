@@ -10,29 +10,18 @@ pub(super) fn requirement(text: &str) -> Requirement {
     let mut words = text.splitn(3, ' ');
     let kind = words.next().expect("a kind");
     let name = words.next().expect("a name").to_owned();
-    let range = words
-        .next()
-        .expect("a range")
-        .parse()
-        .expect("a valid range");
+    let range = words.next().expect("a range").parse().expect("a valid range");
     let target = match kind {
         "plugin" => Target::Plugin(name),
         _ => Target::Service(name),
     };
-    Requirement {
-        target,
-        range,
-        optional,
-    }
+    Requirement { target, range, optional }
 }
 
 /// `time 1.0.0`
 fn provision(text: &str) -> Provision {
     let (service, version) = text.split_once(' ').expect("service and version");
-    Provision {
-        service: service.to_owned(),
-        version: version.parse().expect("a valid version"),
-    }
+    Provision { service: service.to_owned(), version: version.parse().expect("a valid version") }
 }
 
 fn candidate(text: &str, requires: &[&str], provides: &[&str]) -> Candidate {
@@ -55,10 +44,7 @@ fn instance(text: &str) -> Instance {
         Some((plugin, pin)) => (plugin, Some(pin.parse().expect("a valid pin"))),
         None => (rest, None),
     };
-    Instance {
-        range: pin,
-        ..Instance::new(id, plugin)
-    }
+    Instance { range: pin, ..Instance::new(id, plugin) }
 }
 
 #[derive(Default)]
@@ -86,19 +72,13 @@ impl World {
 
     fn need(mut self, from: &str, to: &str) -> Self {
         for instance in self.instances.iter_mut().filter(|it| it.id == from) {
-            instance.needs.push(Need {
-                instance: to.into(),
-                reason: "the storage backend".into(),
-            });
+            instance.needs.push(Need { instance: to.into(), reason: "the storage backend".into() });
         }
         self
     }
 
     fn disabled(mut self, instance: &str, plugin: &str) -> Self {
-        self.disabled.push(Disabled {
-            instance: instance.into(),
-            plugin: plugin.into(),
-        });
+        self.disabled.push(Disabled { instance: instance.into(), plugin: plugin.into() });
         self
     }
 
@@ -125,11 +105,7 @@ impl World {
             format!("{} {version}", step.instance)
         };
         let level = |level: &Vec<Step>| level.iter().map(step).collect::<Vec<_>>().join(", ");
-        plan.levels
-            .iter()
-            .map(level)
-            .collect::<Vec<_>>()
-            .join(" | ")
+        plan.levels.iter().map(level).collect::<Vec<_>>().join(" | ")
     }
 
     fn report(&self) -> String {
@@ -159,17 +135,11 @@ fn dependencies_come_first_and_independents_share_a_level() {
             candidate("audit 1.0.0", &[], &[]),
         ],
     );
-    assert_eq!(
-        world.plan(),
-        "audit 1.0.0, clock 2.0.0 | store 1.2.0 | web 1.0.0"
-    );
+    assert_eq!(world.plan(), "audit 1.0.0, clock 2.0.0 | store 1.2.0 | web 1.0.0");
     assert_eq!(world.report(), "Everything resolves.");
     let plan = world.resolve().plan;
     let web = plan.step("web").expect("planned");
-    assert_eq!(
-        web.depends_on.iter().map(|id| &**id).collect::<Vec<_>>(),
-        ["clock", "store"]
-    );
+    assert_eq!(web.depends_on.iter().map(|id| &**id).collect::<Vec<_>>(), ["clock", "store"]);
     let stop: Vec<_> = plan.stop_order().map(|step| &*step.instance).collect();
     assert_eq!(stop, ["web", "store", "clock", "audit"]);
 }
@@ -182,46 +152,27 @@ fn a_step_waits_for_all_that_satisfy_it_but_one_is_enough() {
         candidate("ntp 1.0.0", &["plugin net ^1"], &["time 1.5.0"]),
     ];
     let mut world = World::new(&["web", "clock", "ntp"], both);
-    assert_eq!(
-        world.plan(),
-        "clock 1.0.0 | web 1.0.0",
-        "ntp cannot start, clock can"
-    );
+    assert_eq!(world.plan(), "clock 1.0.0 | web 1.0.0", "ntp cannot start, clock can");
     world.candidates.push(candidate("net 1.0.0", &[], &[]));
     world.instances.push(instance("net"));
-    assert_eq!(
-        world.plan(),
-        "clock 1.0.0, net 1.0.0 | ntp 1.0.0 | web 1.0.0"
-    );
+    assert_eq!(world.plan(), "clock 1.0.0, net 1.0.0 | ntp 1.0.0 | web 1.0.0");
 }
 
 #[test]
 fn the_host_satisfies_services_without_an_edge() {
-    let world = World::new(
-        &["web"],
-        vec![candidate("web 1.0.0", &["service time ^1"], &[])],
-    );
+    let world = World::new(&["web"], vec![candidate("web 1.0.0", &["service time ^1"], &[])]);
     assert_eq!(world.plan(), "");
     assert_eq!(world.host("time 1.0.0").plan(), "web 1.0.0");
 }
 
 #[test]
 fn an_instance_does_not_satisfy_itself_but_another_of_its_plugin_does() {
-    let cache = || {
-        vec![candidate(
-            "cache 1.0.0",
-            &["service cache ^1"],
-            &["cache 1.0.0"],
-        )]
-    };
+    let cache = || vec![candidate("cache 1.0.0", &["service cache ^1"], &["cache 1.0.0"])];
     assert_eq!(World::new(&["cache"], cache()).plan(), "");
     let world = World::new(&["cache"], cache()).host("cache 1.0.0");
     assert_eq!(world.plan(), "cache 1.0.0");
     let report = World::new(&["cache"], cache()).report();
-    assert!(
-        report.contains("found: only the instance itself, which does not count"),
-        "{report}"
-    );
+    assert!(report.contains("found: only the instance itself, which does not count"), "{report}");
 }
 
 #[test]
@@ -240,17 +191,10 @@ fn instances_of_one_plugin_choose_their_versions_each_for_itself() {
 
 #[test]
 fn needs_order_instances_whatever_their_versions() {
-    let pair = || {
-        vec![
-            candidate("a 1.0.0", &[], &[]),
-            candidate("s 1.0.0", &[], &[]),
-        ]
-    };
+    let pair = || vec![candidate("a 1.0.0", &[], &[]), candidate("s 1.0.0", &[], &[])];
     let world = World::new(&["a", "s"], pair()).need("a", "s");
     assert_eq!(world.plan(), "s 1.0.0 | a 1.0.0");
-    let world = World::new(&["a", "s"], pair())
-        .need("a", "s")
-        .need("s", "s");
+    let world = World::new(&["a", "s"], pair()).need("a", "s").need("s", "s");
     assert_eq!(world.plan(), "");
     insta::assert_snapshot!(world.report(), @r"
     problems: 1, blocked: 1, notices: 0
@@ -274,14 +218,8 @@ fn releases_are_preferred_to_pre_releases_unless_only_those_will_do() {
         ]
     };
     assert_eq!(World::new(&["a"], versions()).plan(), "a 1.0.0");
-    assert_eq!(
-        World::new(&["a=a >=2.0.0-alpha"], versions()).plan(),
-        "a 2.0.0-rc.2"
-    );
-    assert_eq!(
-        World::new(&["a", "b"], versions()).plan(),
-        "a 2.0.0-rc.2 | b 1.0.0"
-    );
+    assert_eq!(World::new(&["a=a >=2.0.0-alpha"], versions()).plan(), "a 2.0.0-rc.2");
+    assert_eq!(World::new(&["a", "b"], versions()).plan(), "a 2.0.0-rc.2 | b 1.0.0");
 }
 
 #[test]
@@ -402,10 +340,7 @@ fn a_conflict_names_both_sides_their_ranges_and_what_is_there() {
     // What the message advises works.
     let mut advised = world;
     advised.instances.push(instance("store-1=store ^1"));
-    assert_eq!(
-        advised.plan(),
-        "store 2.0.0, store-1 1.0.0 | a 1.0.0, b 3.0.0 | after 1.0.0"
-    );
+    assert_eq!(advised.plan(), "store 2.0.0, store-1 1.0.0 | a 1.0.0, b 3.0.0 | after 1.0.0");
 }
 
 #[test]
@@ -662,11 +597,7 @@ fn optional_requirements_order_when_met_and_are_told_when_out_of_range() {
     let world = World::new(
         &["a", "b", "c"],
         vec![
-            candidate(
-                "a 1.0.0",
-                &["plugin b ^1 optional", "plugin z ^1 optional"],
-                &[],
-            ),
+            candidate("a 1.0.0", &["plugin b ^1 optional", "plugin z ^1 optional"], &[]),
             candidate("b 1.0.0", &[], &[]),
             candidate("c 1.0.0", &["plugin b ^2 optional"], &[]),
         ],
@@ -721,18 +652,10 @@ fn a_search_without_end_is_cut_short_and_says_so() {
             candidates.push(candidate(&format!("{name} {}.0.0", pigeon + 1), &[], &[]));
         }
     }
-    let world = World {
-        candidates,
-        instances,
-        ..World::default()
-    };
+    let world = World { candidates, instances, ..World::default() };
     let resolution = world.resolve();
     let cut = |notice: &Notice| matches!(notice, Notice::SearchLimit { .. });
-    assert!(
-        resolution.report.notices.iter().any(cut),
-        "{}",
-        resolution.report
-    );
+    assert!(resolution.report.notices.iter().any(cut), "{}", resolution.report);
     // Nine of ten have a hole; the best found is used.
     assert_eq!(resolution.plan.start_order().count(), 2 * holes);
 }
@@ -742,10 +665,7 @@ fn a_large_conflict_is_settled_but_for_the_one_that_cannot_be_had() {
     // All are linked through `hub`; each needs its library lowered, and two want
     // different versions of the same one.
     let count = 12_000;
-    let mut candidates = vec![
-        candidate("hub 1.0.0", &[], &[]),
-        candidate("hub 2.0.0", &[], &[]),
-    ];
+    let mut candidates = vec![candidate("hub 1.0.0", &[], &[]), candidate("hub 2.0.0", &[], &[])];
     let mut instances = vec![instance("hub")];
     for at in 0..count {
         let lib = format!("plugin lib{at} ^1");
@@ -756,11 +676,7 @@ fn a_large_conflict_is_settled_but_for_the_one_that_cannot_be_had() {
     }
     candidates.push(candidate("odd 1.0.0", &["plugin lib7 ^2"], &[]));
     instances.push(instance("odd"));
-    let world = World {
-        candidates,
-        instances,
-        ..World::default()
-    };
+    let world = World { candidates, instances, ..World::default() };
     let Resolution { plan, report } = world.resolve();
     assert_eq!(plan.start_order().count(), 2 * count + 1, "all but one");
     let told = report.explain("app7").expect("refused");
@@ -774,11 +690,7 @@ fn long_chains_and_rings_neither_overflow_nor_print_without_end() {
     let ring = |count: usize, closed: bool| {
         let candidates = (0..count).map(|at| {
             let next = format!("plugin p{} *", (at + 1) % count);
-            let requires: &[&str] = if closed || at + 1 < count {
-                &[&next]
-            } else {
-                &[]
-            };
+            let requires: &[&str] = if closed || at + 1 < count { &[&next] } else { &[] };
             candidate(&format!("p{at} 1.0.0"), requires, &[])
         });
         World {

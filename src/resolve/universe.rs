@@ -22,10 +22,7 @@ pub(super) struct ByTarget<'a, T> {
 
 impl<T> Default for ByTarget<'_, T> {
     fn default() -> Self {
-        Self {
-            plugins: HashMap::new(),
-            services: HashMap::new(),
-        }
+        Self { plugins: HashMap::new(), services: HashMap::new() }
     }
 }
 
@@ -109,18 +106,9 @@ impl<'a> Universe<'a> {
             .collect();
         let mut host = HashMap::<_, Vec<_>>::new();
         for offer in request.host {
-            host.entry(offer.service.as_str())
-                .or_default()
-                .push(&offer.version);
+            host.entry(offer.service.as_str()).or_default().push(&offer.version);
         }
-        Self {
-            request,
-            host,
-            nodes,
-            by_id,
-            by_plugin,
-            providers,
-        }
+        Self { request, host, nodes, by_id, by_plugin, providers }
     }
 
     pub fn candidate(&self, index: usize) -> &'a Candidate {
@@ -182,14 +170,10 @@ fn candidates_by_plugin(candidates: &[Candidate]) -> HashMap<&str, Vec<usize>> {
             let (a, b) = (&candidates[left], &candidates[right]);
             // Releases before pre-releases, then the higher version; the rest
             // only makes the choice between two equal ones repeatable.
-            (a.version
-                .pre
-                .is_empty()
-                .cmp(&b.version.pre.is_empty())
-                .reverse())
-            .then_with(|| b.version.cmp(&a.version))
-            .then_with(|| a.origin.cmp(&b.origin))
-            .then_with(|| left.cmp(&right))
+            (a.version.pre.is_empty().cmp(&b.version.pre.is_empty()).reverse())
+                .then_with(|| b.version.cmp(&a.version))
+                .then_with(|| a.origin.cmp(&b.origin))
+                .then_with(|| left.cmp(&right))
         });
     }
     by_plugin
@@ -220,10 +204,7 @@ fn nodes<'a>(request: Request<'a>, by_plugin: &HashMap<&str, Vec<usize>>) -> Vec
         let all = by_plugin.get(instance.plugin.as_str());
         let allowed = |index: &usize| {
             let version = &request.candidates[*index].version;
-            instance
-                .range
-                .as_ref()
-                .is_none_or(|pin| pin.matches(version))
+            instance.range.as_ref().is_none_or(|pin| pin.matches(version))
         };
         nodes.push(Node {
             instance,
@@ -234,10 +215,7 @@ fn nodes<'a>(request: Request<'a>, by_plugin: &HashMap<&str, Vec<usize>>) -> Vec
     }
     // `None` would sort first, and unlisted instances come last.
     nodes.sort_unstable_by_key(|node| {
-        (
-            node.position.unwrap_or(usize::MAX),
-            node.instance.id.as_str(),
-        )
+        (node.position.unwrap_or(usize::MAX), node.instance.id.as_str())
     });
     nodes
 }

@@ -44,10 +44,7 @@ pub(super) struct Wishes<'a> {
 
 impl<'a> Wishes<'a> {
     pub fn collect(universe: &Universe<'a>, choice: &Choice) -> Self {
-        let mut wishes = Self {
-            complete: true,
-            ..Self::default()
-        };
+        let mut wishes = Self { complete: true, ..Self::default() };
         for (node, entry) in universe.nodes.iter().enumerate() {
             let first = wishes.all.len();
             if let Some(candidate) = choice.chosen[node] {
@@ -71,9 +68,7 @@ impl<'a> Wishes<'a> {
                 }
                 for need in &entry.instance.needs {
                     let start = wishes.satisfiers.len();
-                    wishes
-                        .satisfiers
-                        .extend(universe.by_id.get(need.instance.as_str()));
+                    wishes.satisfiers.extend(universe.by_id.get(need.instance.as_str()));
                     wishes.all.push(Wish {
                         node,
                         source: Source::Need(need),

@@ -47,11 +47,7 @@ impl fmt::Display for Want {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Requirement(it) => {
-                let verb = if it.optional {
-                    "optionally requires"
-                } else {
-                    "requires"
-                };
+                let verb = if it.optional { "optionally requires" } else { "requires" };
                 write!(f, "{verb} {} {}", Named(&it.target), it.range)
             }
             Self::Instance(need) => {
@@ -74,10 +70,7 @@ impl fmt::Display for Present {
 impl Present {
     /// Semver's rule about pre-releases surprises everybody once.
     fn note(&self) -> &'static str {
-        let looked_at = self
-            .service
-            .as_ref()
-            .map_or(&self.version, |(_, version)| version);
+        let looked_at = self.service.as_ref().map_or(&self.version, |(_, version)| version);
         if looked_at.pre.is_empty() {
             ""
         } else {
@@ -90,39 +83,18 @@ impl fmt::Display for Nearest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Disabled { instance, plugin } => {
-                write!(
-                    f,
-                    "instance `{instance}` of plugin `{plugin}` is present but disabled"
-                )
+                write!(f, "instance `{instance}` of plugin `{plugin}` is present but disabled")
             }
             Self::Unconfigured(it) => {
                 write!(f, "{it} is present, but no instance of it is configured")
             }
-            Self::PinnedOut {
-                present,
-                instance,
-                pin,
-            } => {
-                write!(
-                    f,
-                    "{present} is present, but instance `{instance}` is pinned to {pin}"
-                )
+            Self::PinnedOut { present, instance, pin } => {
+                write!(f, "{present} is present, but instance `{instance}` is pinned to {pin}")
             }
-            Self::Unchosen {
-                present,
-                because: Some(it),
-                ..
-            } => {
-                write!(
-                    f,
-                    "{present} is present, but requires {} {}",
-                    Named(&it.target),
-                    it.range
-                )
+            Self::Unchosen { present, because: Some(it), .. } => {
+                write!(f, "{present} is present, but requires {} {}", Named(&it.target), it.range)
             }
-            Self::Unchosen {
-                present, instance, ..
-            } => write!(
+            Self::Unchosen { present, instance, .. } => write!(
                 f,
                 "{present} is present, but other requirements keep `{instance}` from using it"
             ),
@@ -162,18 +134,10 @@ impl Missing {
             Some(Nearest::PinnedOut { instance, .. }) => {
                 return write!(f, "widen the pin of `{instance}`, or add another instance.");
             }
-            Some(Nearest::Unchosen {
-                present,
-                because: Some(it),
-                ..
-            }) => {
+            Some(Nearest::Unchosen { present, because: Some(it), .. }) => {
                 let (plugin, version) = (&present.plugin, &present.version);
                 let target = Named(&it.target);
-                return write!(
-                    f,
-                    "provide {target} {}, and {plugin} {version} will do.",
-                    it.range
-                );
+                return write!(f, "provide {target} {}, and {plugin} {version} will do.", it.range);
             }
             Some(Nearest::Unchosen { present, .. }) => {
                 return write!(
@@ -193,21 +157,13 @@ impl Missing {
                     write!(f, "install plugin `{id}` {} and enable it", it.range)?
                 }
                 Target::Service(name) => {
-                    write!(
-                        f,
-                        "install and enable a plugin that provides `{name}` {}",
-                        it.range
-                    )?;
+                    write!(f, "install and enable a plugin that provides `{name}` {}", it.range)?;
                 }
             },
         }
         match self.nearest.first() {
             Some(Nearest::OutOfRange(_) | Nearest::Host(_)) => {
-                write!(
-                    f,
-                    ", or a version of `{}` that accepts what is there.",
-                    self.asker.plugin
-                )
+                write!(f, ", or a version of `{}` that accepts what is there.", self.asker.plugin)
             }
             Some(Nearest::Similar(id)) => write!(f, ", or correct the name if `{id}` was meant."),
             _ => write!(f, ", or disable `{asker}`."),
@@ -217,17 +173,8 @@ impl Missing {
 
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            refused,
-            kept,
-            target,
-            ..
-        } = self;
-        writeln!(
-            f,
-            "{refused} and {kept} require different versions of {}.",
-            Named(target)
-        )?;
+        let Self { refused, kept, target, .. } = self;
+        writeln!(f, "{refused} and {kept} require different versions of {}.", Named(target))?;
         writeln!(
             f,
             "  found: `{}` requires {} and gets it, `{}` requires {} and cannot start",
@@ -280,11 +227,7 @@ impl fmt::Display for Cycle {
                 write!(f, "({skipped} more) -> ")?;
             }
         }
-        writeln!(
-            f,
-            "{}",
-            self.links.first().map_or("", |link| link.from.as_str())
-        )?;
+        writeln!(f, "{}", self.links.first().map_or("", |link| link.from.as_str()))?;
         for link in self.links.iter().take(SHOWN) {
             writeln!(f, "  found: `{}` {}", link.from, link.because)?;
         }
@@ -301,20 +244,12 @@ impl fmt::Display for Cycle {
 
 impl fmt::Display for NoCandidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            instance, plugin, ..
-        } = self;
+        let Self { instance, plugin, .. } = self;
         match (&self.pin, self.present.as_slice()) {
             (Some(pin), present @ [first, ..]) => {
-                writeln!(
-                    f,
-                    "`{instance}` pins plugin `{plugin}` to {pin}, which is not there."
-                )?;
+                writeln!(f, "`{instance}` pins plugin `{plugin}` to {pin}, which is not there.")?;
                 writeln!(f, "  found: {}{}", Few(present), first.note())?;
-                write!(
-                    f,
-                    "  help: install plugin `{plugin}` {pin}, or change the pin."
-                )
+                write!(f, "  help: install plugin `{plugin}` {pin}, or change the pin.")
             }
             _ => {
                 writeln!(
@@ -322,11 +257,7 @@ impl fmt::Display for NoCandidate {
                     "`{instance}` is an instance of plugin `{plugin}`, which is not there."
                 )?;
                 if !self.similar.is_empty() {
-                    writeln!(
-                        f,
-                        "  found: plugins with similar names: {}",
-                        Few(&self.similar)
-                    )?;
+                    writeln!(f, "  found: plugins with similar names: {}", Few(&self.similar))?;
                 }
                 write!(
                     f,
@@ -339,11 +270,7 @@ impl fmt::Display for NoCandidate {
 
 impl fmt::Display for DuplicateInstance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{} instances have the id `{}`; none is started.",
-            self.copies, self.instance
-        )?;
+        writeln!(f, "{} instances have the id `{}`; none is started.", self.copies, self.instance)?;
         f.write_str("  help: give each instance an id of its own.")
     }
 }

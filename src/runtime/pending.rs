@@ -26,10 +26,11 @@ impl<T: Send + 'static> Pending<T> {
         operation: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Self {
         let (sender, receiver) = async_channel::bounded(1);
-        let spawned = std::thread::Builder::new().name(format!("hotshoe-{name}")).spawn(move || {
-            // Nobody may be listening any more.
-            let _ = sender.try_send(operation());
-        });
+        let spawned =
+            std::thread::Builder::new().name(format!("hotshoe-{name}")).spawn(move || {
+                // Nobody may be listening any more.
+                let _ = sender.try_send(operation());
+            });
         match spawned {
             Ok(_) => Self { answer: Box::pin(receive(receiver)) },
             Err(error) => {
@@ -51,7 +52,10 @@ impl<T: Send + 'static> Pending<T> {
 
 async fn receive<T>(receiver: Receiver<Result<T>>) -> Result<T> {
     receiver.recv().await.unwrap_or_else(|_| {
-        Err(Error::new(ErrorKind::Panic, "an operation of the host panicked; this is a bug of hotshoe"))
+        Err(Error::new(
+            ErrorKind::Panic,
+            "an operation of the host panicked; this is a bug of hotshoe",
+        ))
     })
 }
 

@@ -99,7 +99,8 @@ impl Timekeeper {
             if due.is_empty() {
                 // Looks up now and then, so that the thread ends when its host has.
                 let look = now + Duration::from_secs(1);
-                let next = waiting.due.peek().map_or(look, |Reverse((moment, _))| look.min(*moment));
+                let next =
+                    waiting.due.peek().map_or(look, |Reverse((moment, _))| look.min(*moment));
                 shared.changed.wait_until(&mut waiting, next);
             }
             drop(waiting);

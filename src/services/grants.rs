@@ -38,7 +38,9 @@ impl Grants {
         }
         let (message, help) = if !covers(&self.declared, permission) {
             (
-                format!("the permission `{permission}` is needed, its manifest does not ask for it"),
+                format!(
+                    "the permission `{permission}` is needed, its manifest does not ask for it"
+                ),
                 format!("the plugin's author has to add \"{permission}\" to `permissions`"),
             )
         } else if covers(&self.denied, permission) {
@@ -48,7 +50,9 @@ impl Grants {
             )
         } else {
             (
-                format!("the permission `{permission}` is needed, the configuration does not grant it"),
+                format!(
+                    "the permission `{permission}` is needed, the configuration does not grant it"
+                ),
                 format!("add \"{permission}\" to `permissions` in [plugins.{instance}]"),
             )
         };
@@ -88,7 +92,8 @@ mod tests {
 
     #[test]
     fn an_operators_list_and_denials_only_take_away() {
-        let grants = Grants::new(list(&["storage", "request"]), Some(list(&["*"])), list(&["request"]));
+        let grants =
+            Grants::new(list(&["storage", "request"]), Some(list(&["*"])), list(&["request"]));
         assert!(grants.allow("storage"));
         assert!(!grants.allow("request"));
         assert!(!grants.allow("config.read"), "a plugin gets nothing it did not ask for");

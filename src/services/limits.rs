@@ -95,7 +95,9 @@ fn take(bucket: &Bucket, instance: &str, what: &str) -> Result<()> {
         format!("at most {} {what} were expected, this is one more", bucket.quota),
     )
     .with_plugin(instance)
-    .with_help(format!("raise `{what}` in [plugins.{instance}.limits], if it is no loop gone wild")))
+    .with_help(format!(
+        "raise `{what}` in [plugins.{instance}.limits], if it is no loop gone wild"
+    )))
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use crate::runtime::{Background, Job, Timekeeper};
 
 /// A job of one instance.
 pub(crate) struct Schedule {
+    name: String,
+    interval: Duration,
     job: Job,
     end: async_channel::Sender<()>,
     counts: Arc<Counts>,
@@ -35,8 +37,10 @@ impl Schedule {
     ) -> Self {
         let (end, ended) = async_channel::bounded::<()>(1);
         let counts = Arc::new(Counts::default());
-        let (time, instance, name) = (time.clone(), instance.to_owned(), name.to_owned());
+        let (time, instance) = (time.clone(), instance.to_owned());
+        let own = name.to_owned();
         let counted = counts.clone();
+        let name = own.clone();
         let job = background.spawn(async move {
             let mut due = Instant::now() + interval;
             loop {
@@ -66,7 +70,7 @@ impl Schedule {
                 }
             }
         });
-        Self { job, end, counts }
+        Self { name: own, interval, job, end, counts }
     }
 
     /// No further run; one that is going ends first: wait for it with [`ended`](Self::ended).
@@ -77,6 +81,16 @@ impl Schedule {
     /// Waits until the last run has ended.
     pub(crate) async fn ended(&self) {
         self.job.ended().await;
+    }
+
+    /// The job's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How often it runs.
+    pub(crate) fn interval(&self) -> Duration {
+        self.interval
     }
 
     /// Runs, failed runs, and runs skipped because the one before took too long.

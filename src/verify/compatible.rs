@@ -11,10 +11,15 @@ pub(crate) fn check_build(manifest: &Manifest) -> Result<()> {
     let build = &manifest.build;
     let ours = semver::Version::parse(hotshoe_abi::VERSION)
         .map_err(|error| Error::new(ErrorKind::IllegalState, error.to_string()))?;
-    let same_line = build.abi.major == ours.major && (ours.major > 0 || build.abi.minor == ours.minor);
+    let same_line =
+        build.abi.major == ours.major && (ours.major > 0 || build.abi.minor == ours.minor);
     if !same_line {
         return Err(incompatible(
-            format!("hotshoe-abi {} was expected, the plugin was built with {}", line(&ours), build.abi),
+            format!(
+                "hotshoe-abi {} was expected, the plugin was built with {}",
+                line(&ours),
+                build.abi
+            ),
             "rebuild the plugin with the version of hotshoe that the host uses",
         ));
     }
@@ -36,11 +41,7 @@ pub(crate) fn check_build(manifest: &Manifest) -> Result<()> {
 }
 
 fn line(version: &semver::Version) -> String {
-    if version.major == 0 {
-        format!("0.{}", version.minor)
-    } else {
-        version.major.to_string()
-    }
+    if version.major == 0 { format!("0.{}", version.minor) } else { version.major.to_string() }
 }
 
 fn incompatible(message: String, help: &str) -> Error {

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::path::Path;
 
-use object::read::elf::{ElfFile64, FileHeader};
 use object::elf::{self, Machine};
+use object::read::elf::{ElfFile64, FileHeader};
 use object::{Endianness, Object, ObjectSection, ReadCache};
 
 use crate::contract::{Error, ErrorKind, Result, ResultExt};
@@ -42,7 +42,9 @@ fn inspect_elf(file: File) -> Result<Inspection> {
     let damaged = |error: object::Error| {
         Error::new(
             ErrorKind::InvalidPlugin,
-            format!("a whole library was expected, this one of {length} bytes is damaged or cut off"),
+            format!(
+                "a whole library was expected, this one of {length} bytes is damaged or cut off"
+            ),
         )
         .with_help("copy or build the file again")
         .caused_by(&error)
@@ -67,7 +69,9 @@ fn inspect_elf(file: File) -> Result<Inspection> {
         return no_plugin("it is an ELF file, but no shared library".into());
     }
     let Some(section) = library.section_by_name(SECTION) else {
-        return no_plugin(format!("it is a library without a hotshoe manifest (section {SECTION})"));
+        return no_plugin(format!(
+            "it is a library without a hotshoe manifest (section {SECTION})"
+        ));
     };
     if section.size() > MAX_BYTES as u64 {
         return Err(Error::new(
@@ -99,9 +103,7 @@ fn damaged_header(length: u64) -> Error {
     .with_help("copy or build the file again")
 }
 
-fn end_of_segments<'d>(
-    library: &ElfFile64<'d, Endianness, &'d ReadCache<File>>,
-) -> Option<u64> {
+fn end_of_segments<'d>(library: &ElfFile64<'d, Endianness, &'d ReadCache<File>>) -> Option<u64> {
     use object::read::elf::ProgramHeader;
     let endian = library.endian();
     library
