@@ -20,8 +20,9 @@ pub use hotshoe_abi::{
 pub use middleware::Middleware;
 pub use result_ext::ResultExt;
 pub use storage::{
-    Batch, Capabilities, Entry, MemoryStore, Namespaced, Operation, Page, Precondition, Record,
-    Scan, Storage, StorageBackend, Version,
+    BackupSummary, Batch, Capabilities, CopySummary, Entries, Entry, MemoryStore, Namespaced,
+    Operation, Page, Precondition, Record, RestoreMode, RestoreSummary, Scan, Storage,
+    StorageBackend, StorageExt, Tx, Version,
 };
 pub use task::{Task, TaskFn, task_fn};
 

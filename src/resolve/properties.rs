@@ -83,7 +83,7 @@ fn worlds(versions: u64, ordered: bool, range: &'static str) -> impl Strategy<Va
                         // Services have three names, so several provide one.
                         let target = if service && !ordered { target % 3 } else { target };
                         let text = format!("{kind}{target} {range}{version}{optional}");
-                        super::tests::requirement(&text)
+                        tests::requirement(&text)
                     });
                 let service = if ordered { at } else { at % 3 };
                 let offer = Provision {

@@ -4,6 +4,10 @@
 //! features in `[dev-dependencies]` and use
 //! [`PluginHost::builder`](crate::PluginHost::builder)`().register::<MyPlugin>()`.
 
+mod block_on;
 mod fake;
+mod storage;
 
+pub use block_on::block_on;
 pub use fake::{FakeHost, Published};
+pub use storage::{storage_backend, storage_backend_durable};

@@ -149,7 +149,7 @@ pub struct Scan {
     pub prefix: String,
     /// Only keys greater than this one: the `next` of the page before.
     pub after: Option<String>,
-    /// At most this many entries; a backend may return fewer.
+    /// At most this many entries, at least 1; a backend may return fewer.
     pub limit: usize,
 }
 
