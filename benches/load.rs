@@ -130,7 +130,8 @@ fn ratio(a: Duration, b: Duration) -> f64 {
     a.as_secs_f64() / b.as_secs_f64()
 }
 
-/// In KiB, as the kernel counts it.
+/// In KiB, as the kernel counts it: pages that are in memory, and those of them that were written
+/// and so cannot be shared or dropped.
 struct Memory {
     resident: u64,
     private: u64,
@@ -145,7 +146,7 @@ impl Memory {
                 .filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok())
                 .sum()
         };
-        Self { resident: sum(&["Rss:"]), private: sum(&["Private_Clean:", "Private_Dirty:"]) }
+        Self { resident: sum(&["Rss:"]), private: sum(&["Private_Dirty:"]) }
     }
 
     fn since(&self, before: &Self) -> Self {

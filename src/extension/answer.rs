@@ -68,28 +68,25 @@ impl<T: Crossing> Answer for Result<T> {
 /// # Panics
 /// A panic of the provider's future is its error.
 #[must_use = "a future does nothing until it is awaited"]
-pub struct Deferred<T>(Pin<Box<dyn Future<Output = Result<T>> + Send>>);
+pub struct Deferred<T: Crossing>(AbiFuture<'static, T::Wire>);
 
-impl<T: Crossing + Send + 'static> Deferred<T> {
+impl<T: Crossing + 'static> Deferred<T> {
     /// Answers with the result of `future`.
     pub fn new(future: impl Future<Output = Result<T>> + Send + 'static) -> Self {
-        Self(Box::pin(future))
+        // What crosses from the start: one box, whoever awaits it.
+        Self(AbiFuture::new(async move { Ok(future.await?.into_wire()) }))
     }
 }
 
-impl<T> Future for Deferred<T> {
+impl<T: Crossing> Future for Deferred<T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
-        self.0.as_mut().poll(context)
+        Pin::new(&mut self.0).poll(context).map(|wire| T::from_wire(wire?))
     }
 }
 
-impl<T> Answer for Deferred<T>
-where
-    T: Crossing + Send + 'static,
-    T::Wire: Send + 'static,
-{
+impl<T: Crossing + 'static> Answer for Deferred<T> {
     type Wire = AbiFuture<'static, T::Wire>;
 
     fn signature() -> String {
@@ -97,14 +94,14 @@ where
     }
 
     fn failed(error: Error) -> Self {
-        Self::new(std::future::ready(Err(error)))
+        Self::new(async move { Err(error) })
     }
 
     fn into_wire(self) -> Self::Wire {
-        AbiFuture::new(async move { Ok(self.0.await?.into_wire()) })
+        self.0
     }
 
     fn from_wire(wire: Self::Wire) -> Self {
-        Self(Box::pin(async move { T::from_wire(wire.await?) }))
+        Self(wire)
     }
 }

@@ -12,6 +12,7 @@ use crate::runtime::Gate;
 /// A handler in force.
 pub(crate) struct HandlerEntry {
     pub(crate) instance: String,
+    pub(crate) version: String,
     pub(crate) object: AbiHandler,
     pub(crate) gate: Arc<Gate>,
 }
@@ -88,7 +89,13 @@ impl Links {
                     .with_plugin(&entry.instance));
                 };
                 let answer = entry.object.handle(request).await;
-                answer.map_err(|error| named(error, &entry.instance))
+                let mut response = answer.map_err(|error| named(error, &entry.instance))?;
+                // For middleware that tells who answered, such as an access log.
+                if !self.routes.middleware.is_empty() {
+                    response.set_metadata("plugin_id", &entry.instance);
+                    response.set_metadata("version", &entry.version);
+                }
+                Ok(response)
             }
             Matched::Nothing => Ok(Response::text(404, "not found\n")),
             Matched::OtherMethods(allowed) => {

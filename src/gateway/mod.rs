@@ -13,7 +13,9 @@ pub use self::http::{GatewayService, HttpBody};
 pub(crate) use chain::{HandlerEntry, MiddlewareEntry};
 pub(crate) use routes::Routes;
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -28,11 +30,35 @@ pub(crate) struct Gateway {
     current: ArcSwap<Routes>,
     time: Timekeeper,
     timeout: Option<Duration>,
+    ids: RequestIds,
+}
+
+/// Request ids: a random number of this host, and one that counts up.
+struct RequestIds {
+    host: u64,
+    count: AtomicU64,
+}
+
+impl RequestIds {
+    fn new() -> Self {
+        let host = RandomState::new().hash_one(std::process::id());
+        Self { host, count: AtomicU64::new(0) }
+    }
+
+    fn next(&self) -> String {
+        format!("{:016x}-{:x}", self.host, self.count.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 impl Gateway {
     pub(crate) fn new(time: Timekeeper, timeout: Option<Duration>) -> Self {
-        Self { draft: Mutex::default(), current: ArcSwap::default(), time, timeout }
+        Self {
+            draft: Mutex::default(),
+            current: ArcSwap::default(),
+            time,
+            timeout,
+            ids: RequestIds::new(),
+        }
     }
 
     /// Changes the routes to be; in force after the next [`publish`](Self::publish).
@@ -61,9 +87,19 @@ impl Gateway {
     }
 
     /// [`handle`](Self::handle), with errors turned into responses.
-    pub(crate) async fn respond(&self, request: Request) -> Response {
+    ///
+    /// A request without an id gets one, so that all that is logged about it can be found.
+    pub(crate) async fn respond(&self, mut request: Request) -> Response {
         let (method, path) = (request.method().to_owned(), request.path().to_owned());
-        let id = request.call().request_id().map(ToOwned::to_owned);
+        let id = match request.call().request_id() {
+            Some(id) => id.to_owned(),
+            None => {
+                let id = self.ids.next();
+                let call = request.call().edit().request_id(&id).build();
+                request.set_call(call);
+                id
+            }
+        };
         match self.handle(request).await {
             Ok(response) => response,
             Err(error) => {
@@ -75,9 +111,7 @@ impl Gateway {
                 }
                 // What went wrong inside is for the log; a client learns the kind.
                 let mut response = Response::text(status, format!("{}\n", error.kind().as_str()));
-                if let Some(id) = id {
-                    response.set_header("x-request-id", id);
-                }
+                response.set_header("x-request-id", id);
                 response
             }
         }

@@ -107,8 +107,9 @@ impl Core {
         self.prefer_mounts(candidates)
     }
 
-    /// The linked plugins that the application asks for: those registered by hand, those it
-    /// names, and those that the configuration names.
+    /// The linked plugins that are asked for: those registered by hand, those that the application
+    /// names, and those that the configuration mounts so. Whatever else happened to be linked is
+    /// not started.
     fn linked(&self, refused: &mut Vec<Error>) -> Vec<LinkedPlugin> {
         let plugins = &self.config.plugins;
         let mut linked = self.registered.clone();
@@ -121,7 +122,11 @@ impl Core {
             Some(Linked::Only(names)) => names.iter().map(String::as_str).collect(),
             None => BTreeSet::new(),
         };
-        let configured = plugins.instances.values().map(|instance| instance.plugin.as_str());
+        let configured = plugins
+            .instances
+            .values()
+            .filter(|instance| instance.mount == Some(config::Mount::Linked))
+            .map(|instance| instance.plugin.as_str());
         let wanted: BTreeSet<&str> = names.iter().copied().chain(configured).collect();
         let mut missing = names;
         for plugin in submitted {

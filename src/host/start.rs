@@ -385,7 +385,12 @@ impl Order {
         let id = &self.config.id;
         self.core.gateway.draft(|routes| {
             for (object, method, path) in taken.handlers.drain(..) {
-                let entry = HandlerEntry { instance: id.clone(), object, gate: gate.clone() };
+                let entry = HandlerEntry {
+                    instance: id.clone(),
+                    version: self.candidate.manifest.version.to_string(),
+                    object,
+                    gate: gate.clone(),
+                };
                 routes.add_handler(&method, &path, entry)?;
             }
             for (object, priority, paths) in taken.middleware.drain(..) {
