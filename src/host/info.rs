@@ -120,7 +120,7 @@ impl PluginInfo {
             if manifest.middleware {
                 provides.push("middleware".into());
             }
-            provides.extend(manifest.endpoints.iter().map(|e| format!("{} {}", e.method, e.path)));
+            provides.extend(routes(&manifest.endpoints));
         }
         Self {
             id: slot.id.clone(),
@@ -158,6 +158,18 @@ impl PluginInfo {
             error: slot.error.as_ref().map(|error| format!("{error:#}")),
         }
     }
+}
+
+/// Routes in short: the methods of one path together.
+fn routes(endpoints: &[Endpoint]) -> Vec<String> {
+    let mut paths: Vec<(&str, Vec<&str>)> = Vec::new();
+    for endpoint in endpoints {
+        match paths.iter_mut().find(|(path, _)| *path == endpoint.path) {
+            Some((_, methods)) => methods.push(&endpoint.method),
+            None => paths.push((&endpoint.path, vec![&endpoint.method])),
+        }
+    }
+    paths.into_iter().map(|(path, methods)| format!("{} {path}", methods.join("|"))).collect()
 }
 
 impl TaskInfo {

@@ -86,9 +86,18 @@ impl Core {
         for config in &intent.disabled {
             if let Some(slot) = slots.get_mut(&config.id)
                 && slot.running.is_none()
-                && slot.state != State::Disabled
             {
-                slot.step(Event::Disabled);
+                // Never opened, but its manifest was read: what is switched off can be shown.
+                slot.candidate = intent
+                    .candidates
+                    .iter()
+                    .filter(|candidate| candidate.manifest.id == config.plugin)
+                    .max_by(|a, b| a.manifest.version.cmp(&b.manifest.version))
+                    .cloned()
+                    .map(Arc::new);
+                if slot.state != State::Disabled {
+                    slot.step(Event::Disabled);
+                }
             }
         }
         self.note_problems(&mut slots);
