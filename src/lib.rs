@@ -132,11 +132,11 @@ mod verify;
 pub use bridge::current_plugin;
 pub use contract::{
     BackupSummary, Batch, Body, BodyStream, Call, CallBuilder, Capabilities, Cause, CopySummary,
-    Entries, Entry, Error, ErrorKind, Event, EventHandler, HandlerFn, HeaderPair, Health,
-    HealthStatus, MemoryStore, Middleware, Namespaced, Next, Operation, Page, Precondition, Record,
-    Request, RequestBuilder, RequestHandler, RequestParts, Response, ResponseParts, RestoreMode,
-    RestoreSummary, Result, ResultExt, Scan, Storage, StorageBackend, StorageExt, Task, TaskFn, Tx,
-    Version, handler_fn, task_fn,
+    Entries, Entry, Error, ErrorKind, Event, EventHandler, EventParts, HandlerFn, HeaderPair,
+    Health, HealthStatus, MemoryStore, Middleware, Namespaced, Next, Operation, Page, Precondition,
+    Record, Request, RequestBuilder, RequestHandler, RequestParts, Response, ResponseParts,
+    RestoreMode, RestoreSummary, Result, ResultExt, Scan, Storage, StorageBackend, StorageExt,
+    Task, TaskFn, Tx, Version, handler_fn, task_fn,
 };
 pub use extension::{Deferred, Handle, Json};
 #[cfg(feature = "tower")]

@@ -28,10 +28,10 @@ pub struct ExtensionInfo {
     /// The signature of each method: `name(arguments)->result` in terms of what crosses.
     pub methods: extern "C" fn() -> RVec<RString>,
     /// Takes one more share of the value.
-    pub clone: unsafe extern "C" fn(*const ()) -> *const (),
+    pub retain: unsafe extern "C" fn(*const ()) -> *const (),
     /// Gives one share of the value back.
     #[sabi(last_prefix_field)]
-    pub drop: unsafe extern "C" fn(*const ()),
+    pub release: unsafe extern "C" fn(*const ()),
 }
 
 /// A value behind an extension table, its type not yet checked.
@@ -77,14 +77,14 @@ impl RawExtension {
 impl Clone for RawExtension {
     fn clone(&self) -> Self {
         // SAFETY: the table belongs to the value, which is alive.
-        Self { data: unsafe { (self.info().clone())(self.data) }, table: self.table }
+        Self { data: unsafe { (self.info().retain())(self.data) }, table: self.table }
     }
 }
 
 impl Drop for RawExtension {
     fn drop(&mut self) {
         // SAFETY: the table belongs to the value; this share is given back once.
-        unsafe { (self.info().drop())(self.data) }
+        unsafe { (self.info().release())(self.data) }
     }
 }
 
@@ -98,7 +98,7 @@ impl std::fmt::Debug for RawExtension {
 ///
 /// # Safety
 /// `data` came from `Arc::<T>::into_raw` in this library and is alive.
-pub unsafe extern "C" fn clone_shared<T>(data: *const ()) -> *const () {
+pub unsafe extern "C" fn retain_shared<T>(data: *const ()) -> *const () {
     // SAFETY: by contract.
     unsafe { crate::object::clone_arc::<T>(data) }
 }
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn clone_shared<T>(data: *const ()) -> *const () {
 ///
 /// # Safety
 /// `data` came from `Arc::<T>::into_raw` in this library; this share is given back once.
-pub unsafe extern "C" fn drop_shared<T>(data: *const ()) {
+pub unsafe extern "C" fn release_shared<T>(data: *const ()) {
     // SAFETY: by contract.
     unsafe { crate::object::drop_arc::<T>(data) }
 }

@@ -51,7 +51,7 @@ pub use event::{
     EventParts,
 };
 pub use extension::{
-    ExtensionInfo, ExtensionInfoRef, ExtensionTable, RawExtension, clone_shared, drop_shared,
+    ExtensionInfo, ExtensionInfoRef, ExtensionTable, RawExtension, release_shared, retain_shared,
 };
 pub use future::{AbiFuture, AbiPoll};
 pub use handler::{

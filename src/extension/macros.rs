@@ -100,8 +100,8 @@ macro_rules! extension_point {
                         name: RStr::from_str($name),
                         version: RStr::from_str($version),
                         methods,
-                        clone: $crate::__private::clone_shared::<T>,
-                        drop: $crate::__private::drop_shared::<T>,
+                        retain: $crate::__private::retain_shared::<T>,
+                        release: $crate::__private::release_shared::<T>,
                     });
 
                 const TABLE: &'static Table = &Table {

@@ -12,6 +12,7 @@ use super::{Plugin, instance, logging};
 #[derive(Clone, Copy)]
 pub struct LinkedPlugin {
     manifest: &'static str,
+    #[cfg_attr(not(feature = "host"), allow(dead_code, reason = "only a host asks for it"))]
     module: fn() -> PluginModuleRef,
 }
 

@@ -23,7 +23,7 @@ pub mod __private {
     };
     pub use hotshoe_abi::{
         BUILD_RECORDS, ExtensionInfo, ExtensionInfoRef, ExtensionTable, PluginModuleRef,
-        RawExtension, clone_shared, drop_shared,
+        RawExtension, release_shared, retain_shared,
     };
     pub use inventory;
 
