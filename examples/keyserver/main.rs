@@ -55,7 +55,7 @@ async fn main() -> ExitCode {
 async fn run(options: Options) -> Result<ExitCode> {
     let config = configure(&options)?;
     let listen = options.listen(&config)?;
-    let host = PluginHost::builder().config(config).build()?;
+    let host = PluginHost::builder().config(config).health_path("/health").build()?;
     let report = host.start().await?;
     println!("{report}");
     if options.check {

@@ -22,6 +22,7 @@ pub struct PluginHostBuilder {
     services: ServiceRegistry,
     host_services: Vec<Provision>,
     background_threads: Option<usize>,
+    health_path: Option<String>,
     error: Option<Error>,
 }
 
@@ -112,6 +113,13 @@ impl PluginHostBuilder {
         self
     }
 
+    /// Publishes the health of all running instances, as JSON, under this path, and that of one
+    /// under `<path>/<instance>`; status 503 if one is not healthy.
+    pub fn health_path(mut self, path: impl Into<String>) -> Self {
+        self.health_path = Some(path.into());
+        self
+    }
+
     /// Makes the host. Nothing is looked for or started yet.
     ///
     /// # Errors
@@ -130,12 +138,13 @@ impl PluginHostBuilder {
                  contained"
             );
         }
-        Ok(PluginHost::new(Core::new(
+        let core = Core::new(
             self.config,
             self.registered,
             self.services,
             self.host_services,
             self.background_threads.unwrap_or(2),
-        )))
+        );
+        PluginHost::new(core, self.health_path.as_deref())
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::core::Core;
 use super::slot::Slot;
+use crate::contract::Health;
 use crate::discover::Source;
 use crate::lifecycle::{State, Status};
 use crate::manifest::Endpoint;
@@ -71,6 +72,8 @@ pub struct PluginInfo {
     pub in_flight: usize,
     /// How often it was restarted.
     pub restarts: u64,
+    /// What it said when it was last asked how it is.
+    pub health: Option<Health>,
     /// Its periodic jobs.
     pub tasks: Vec<TaskInfo>,
     /// Events that found one of its queues full.
@@ -143,6 +146,7 @@ impl PluginInfo {
             load_time: slot.load_time,
             in_flight: slot.running.as_ref().map_or(0, |running| running.gate.inside()),
             restarts: slot.restarts,
+            health: slot.health.clone(),
             tasks: slot
                 .running
                 .iter()

@@ -5,6 +5,7 @@ mod collect;
 mod context;
 mod core;
 mod explain;
+mod health;
 mod info;
 mod log_level;
 mod plan;

@@ -11,7 +11,6 @@ use super::builder::PluginHostBuilder;
 use super::core::{Core, Operation};
 use super::info::{Execution, PluginInfo};
 use super::report::StartReport;
-use crate::bridge::import_health;
 use crate::contract::{
     Call, Error, ErrorKind, Health, Request, Response, Result, ResultExt, Storage,
 };
@@ -89,8 +88,12 @@ impl PluginHost {
         PluginHostBuilder::default()
     }
 
-    pub(super) fn new(core: Core) -> Self {
-        Self { owner: Arc::new(Owner { core: Arc::new(core) }) }
+    pub(super) fn new(core: Core, health_path: Option<&str>) -> Result<Self> {
+        let core = Arc::new(core);
+        if let Some(path) = health_path {
+            core.publish_health(path)?;
+        }
+        Ok(Self { owner: Arc::new(Owner { core }) })
     }
 
     fn core(&self) -> &Arc<Core> {
@@ -333,11 +336,10 @@ impl PluginHost {
     /// Asks an instance how it is.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`], [`ErrorKind::Unavailable`], and what the plugin reports.
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Unavailable`], [`ErrorKind::Timeout`] after five
+    /// seconds, and what the plugin reports.
     pub async fn health(&self, instance: &str) -> Result<Health> {
-        let core = self.core();
-        let plugin = core.running(instance, |slot| Some(slot.running.as_ref()?.plugin.clone()))?;
-        Ok(import_health(plugin.health().await?))
+        self.core().health(instance).await
     }
 
     /// Figures that an instance reported to the host.

@@ -8,7 +8,7 @@ use hotshoe_abi::{AbiPlugin, AbiStorage};
 
 use super::context::InstanceContext;
 use crate::config::InstanceConfig;
-use crate::contract::Error;
+use crate::contract::{Error, Health};
 use crate::discover::{Candidate, Source};
 use crate::events::Subscription;
 use crate::lifecycle::{Event, Phase, State};
@@ -32,6 +32,8 @@ pub(crate) struct Slot {
     /// Position in the order of starts.
     pub(crate) started: u64,
     pub(crate) restarts: u64,
+    /// What it said when it was last asked.
+    pub(crate) health: Option<Health>,
 }
 
 /// What a running instance holds.
@@ -57,6 +59,7 @@ impl Slot {
             load_time: Duration::ZERO,
             started: 0,
             restarts: 0,
+            health: None,
         }
     }
 
