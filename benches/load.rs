@@ -130,8 +130,8 @@ fn ratio(a: Duration, b: Duration) -> f64 {
     a.as_secs_f64() / b.as_secs_f64()
 }
 
-/// In KiB, as the kernel counts it: pages that are in memory, and those of them that were written
-/// and so cannot be shared or dropped.
+/// In KiB, as the kernel counts it: pages that are in memory, and those of them that belong to
+/// no file: relocated or written, so they can be neither shared nor dropped.
 struct Memory {
     resident: u64,
     private: u64,
@@ -146,7 +146,7 @@ impl Memory {
                 .filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok())
                 .sum()
         };
-        Self { resident: sum(&["Rss:"]), private: sum(&["Private_Dirty:"]) }
+        Self { resident: sum(&["Rss:"]), private: sum(&["Anonymous:"]) }
     }
 
     fn since(&self, before: &Self) -> Self {
