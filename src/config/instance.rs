@@ -20,6 +20,7 @@ use super::report::Provenance;
 use super::resolve::{Resolver, process_environment};
 use super::timeouts::TimeoutOverrides;
 use super::typed;
+use crate::settings::read::Fault;
 
 /// `[plugins.<id>]`: one instance of a plugin, as its operator wants it.
 ///
@@ -162,6 +163,13 @@ impl InstanceConfig {
     pub fn read_settings<T: DeserializeOwned>(&self, resolved: &Value) -> Result<T, ConfigError> {
         let Origin { path, provenance } = &self.origin;
         typed::read(resolved, &self.settings, path, provenance)
+    }
+
+    /// In words, with key and line, why the plugin did not accept `resolved`. Values that came by a
+    /// reference are not shown.
+    pub(crate) fn refusal(&self, fault: Fault, resolved: &Value) -> ConfigError {
+        let Origin { path, provenance } = &self.origin;
+        typed::refusal(fault, resolved, &self.settings, path, provenance)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::public::PluginHost;
-use crate::config::{Config, InstanceConfig, Linked};
+use crate::config::{Config, InstanceConfig, Linked, Signatures};
 use crate::contract::{Error, ErrorKind, Result, ResultExt};
 use crate::extension::ExtensionPoint;
 use crate::manifest::Provision;
@@ -123,7 +123,8 @@ impl PluginHostBuilder {
     /// Makes the host. Nothing is looked for or started yet.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`] if what was put together contradicts itself.
+    /// [`ErrorKind::InvalidConfig`] if what was put together contradicts itself,
+    /// [`ErrorKind::Unsupported`] if it requires signatures, which are not checked yet.
     pub fn build(self) -> Result<PluginHost> {
         if let Some(error) = self.error {
             return Err(error);
@@ -131,6 +132,24 @@ impl PluginHostBuilder {
         self.config
             .check()
             .describe_as(ErrorKind::InvalidConfig, "the configuration contradicts itself")?;
+        for warning in self.config.warnings() {
+            tracing::warn!("{warning}");
+        }
+        match self.config.plugins.security.signatures {
+            Signatures::Off => {}
+            Signatures::Warn => tracing::warn!(
+                "`[plugins.security] signatures` is `warn`, and this version checks none: no \
+                 plugin is known to be signed"
+            ),
+            // Better nothing than something that only looks safe.
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "`[plugins.security]` requires signatures, and this version cannot check them",
+                )
+                .with_help("set `signatures = \"off\"` if you trust every file in the directory"));
+            }
+        }
         hotshoe_abi::guard::install_hook();
         if !cfg!(panic = "unwind") {
             tracing::warn!(

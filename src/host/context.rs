@@ -2,6 +2,7 @@
 //! core.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use async_channel::{Receiver, Sender};
@@ -31,6 +32,8 @@ pub(crate) struct InstanceContext {
     pub(crate) figures: Figures,
     /// Services that the manifest asks for need no further permission.
     required: Vec<String>,
+    /// Set when the instance has ended, or was given up: no door opens any more.
+    ended: AtomicBool,
     /// Closed when the instance is being stopped.
     stopping: (Sender<()>, Receiver<()>),
 }
@@ -62,6 +65,7 @@ impl InstanceContext {
             limits: Limits::new(&config.limits),
             figures: Figures::default(),
             required: required.collect(),
+            ended: AtomicBool::new(false),
             stopping: async_channel::bounded(1),
         }
     }
@@ -69,6 +73,12 @@ impl InstanceContext {
     /// Tells the instance that it is being stopped.
     pub(super) fn begin_stop(&self) {
         self.stopping.0.close();
+    }
+
+    /// Closes every door: for an instance that has ended, or was given up and may still run.
+    pub(super) fn end(&self) {
+        self.begin_stop();
+        self.ended.store(true, Ordering::SeqCst);
     }
 
     /// Fails unless `permission` is granted.
@@ -82,6 +92,10 @@ impl InstanceContext {
     }
 
     fn core(&self) -> Result<Arc<Core>> {
+        if self.ended.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Unavailable, "this instance has ended")
+                .with_plugin(&self.instance));
+        }
         self.core.upgrade().ok_or_else(|| Error::new(ErrorKind::Unavailable, "the host is gone"))
     }
 

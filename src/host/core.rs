@@ -1,9 +1,10 @@
 //! What a host consists of, shared by its handles, its operations and its plugins' contexts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use async_channel::{Receiver, Sender};
 use hotshoe_abi::{AbiStorage, PluginModuleRef};
@@ -56,12 +57,45 @@ pub(crate) struct Operation {
     pub(crate) removed: BTreeSet<String>,
     /// Instances switched on or off by hand, against the configuration.
     pub(crate) switched: BTreeMap<String, bool>,
+    /// Instances disabled because of the load.
+    pub(crate) yielded: BTreeSet<String>,
     /// Libraries that are open. They stay so.
-    pub(crate) modules: HashMap<PathBuf, PluginModuleRef>,
+    pub(crate) modules: HashMap<PathBuf, OpenLibrary>,
     /// Files already reported.
     pub(crate) reported: BTreeSet<PathBuf>,
     /// After the last stop nothing starts any more.
     pub(crate) closed: bool,
+}
+
+/// An open library.
+pub(crate) struct OpenLibrary {
+    pub(crate) module: PluginModuleRef,
+    /// Length and time of its file when it was opened.
+    stamp: Option<(u64, SystemTime)>,
+}
+
+impl OpenLibrary {
+    pub(super) fn new(module: PluginModuleRef, path: &Path) -> Self {
+        Self { module, stamp: stamp(path) }
+    }
+
+    /// The loader knows libraries by name: a new build under the old name is not what runs.
+    pub(super) fn warn_if_changed(&self, instance: &str, path: &Path) {
+        let now = stamp(path);
+        if now.is_some() && now != self.stamp {
+            tracing::warn!(
+                plugin = instance,
+                path = %path.display(),
+                "the file has changed since it was opened: the code that is open goes on, until \
+                 the program is restarted or the new build gets another file name"
+            );
+        }
+    }
+}
+
+fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.len(), metadata.modified().ok()?))
 }
 
 /// What the last look at the sources found.

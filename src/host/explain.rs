@@ -30,6 +30,11 @@ impl Core {
         if let Some((path, reason)) = found.ignored.iter().find(|(path, _)| path.ends_with(id)) {
             return format!("{} is ignored: {reason}", path.display());
         }
+        if self.config.plugins.instances.contains_key(id) {
+            return format!(
+                "`{id}` is configured and not there: the host was not started yet, or it was removed"
+            );
+        }
         let mut text = format!("`{id}` is neither configured nor found");
         let directories = &self.config.plugins.directories;
         if directories.is_empty() {
@@ -52,16 +57,24 @@ impl Core {
             State::Disabled if !self.config.plugins.enabled => {
                 format!("`{id}` is disabled, as all plugins are: `[plugins] enabled = false`")
             }
-            State::Disabled => format!(
-                "`{id}` is disabled, by the configuration (`enabled = false`) or by `disable`; \
+            State::Disabled if !slot.config.enabled => format!(
+                "`{id}` is disabled by the configuration: `enabled = false` in [plugins.{id}]; \
                  `enable(\"{id}\")` starts it"
             ),
+            State::Disabled if slot.config.load.is_some() => format!(
+                "`{id}` was disabled while the host ran, by `disable` or because of the load \
+                 (`load` in [plugins.{id}]); `enable(\"{id}\")` starts it"
+            ),
+            State::Disabled => {
+                format!("`{id}` was disabled while the host ran; `enable(\"{id}\")` starts it")
+            }
             State::Failed { phase, error } => match &slot.error {
                 Some(error) => format!("{error:#}"),
                 None => format!("`{id}` failed to {phase}: {error}"),
             },
             State::Blocked { by } => {
-                let mut text = format!("`{id}` waits for {}", by.join(", "));
+                let names: Vec<String> = by.iter().map(|id| format!("`{id}`")).collect();
+                let mut text = format!("`{id}` waits for {}", names.join(", "));
                 let slots = self.slots.read_recursive();
                 for other in by {
                     if let Some(other) = slots.get(other) {

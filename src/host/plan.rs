@@ -28,10 +28,12 @@ pub(super) struct Intent {
 
 impl Core {
     /// Looks at every source and resolves. What could not be used is in `self.found` afterwards.
-    pub(super) fn intend(&self, operation: &mut Operation) -> Intent {
+    ///
+    /// What is in `retry` and whose library is open needs no file any more.
+    pub(super) fn intend(&self, operation: &mut Operation, retry: &BTreeSet<String>) -> Intent {
         let mut refused = Vec::new();
         let mut ignored = Vec::new();
-        let candidates = self.candidates(operation, &mut refused, &mut ignored);
+        let candidates = self.candidates(operation, retry, &mut refused, &mut ignored);
         let (mut instances, disabled) = self.instances(operation, &candidates);
         self.cap(&mut instances, &mut refused);
         let storage = match storage::choose(
@@ -59,6 +61,7 @@ impl Core {
     fn candidates(
         &self,
         operation: &Operation,
+        retry: &BTreeSet<String>,
         refused: &mut Vec<Error>,
         ignored: &mut Vec<(PathBuf, String)>,
     ) -> Vec<Candidate> {
@@ -89,12 +92,14 @@ impl Core {
         discover::refuse_duplicates(&mut found);
         refused.extend(found.refused.into_iter().map(|(_, error)| error));
         ignored.extend(found.ignored);
-        // A file that has vanished from under a running instance stays a candidate: its code is
-        // still there.
+        // A file that has vanished from under a running instance, or one that is restarted, stays a
+        // candidate: its code is still there.
         for slot in self.slots.read().values() {
-            let Some(candidate) = slot.running.as_ref().and(slot.candidate.as_ref()) else {
+            let Some(candidate) = &slot.candidate else { continue };
+            let open = slot.path().is_some_and(|path| operation.modules.contains_key(path));
+            if slot.running.is_none() && !(open && retry.contains(&slot.id)) {
                 continue;
-            };
+            }
             let there = found.candidates.iter().any(|other| {
                 other.manifest.id == candidate.manifest.id
                     && other.manifest.version == candidate.manifest.version
@@ -214,21 +219,23 @@ impl Core {
         all.into_iter().partition(enabled)
     }
 
-    /// Refuses what is beyond `max_plugins`, the last ids first.
+    /// Refuses what is beyond `max_plugins`: of what does not run yet, the last ids first.
     fn cap(&self, instances: &mut Vec<InstanceConfig>, refused: &mut Vec<Error>) {
         let Some(cap) = self.config.plugins.max_plugins else { return };
         let cap = cap.get() as usize;
         if instances.len() <= cap {
             return;
         }
-        instances.sort_by(|a, b| a.id.cmp(&b.id));
+        // What runs goes on running.
+        let slots = self.slots.read();
+        let runs = |id: &str| slots.get(id).is_some_and(|slot| slot.running.is_some());
+        instances.sort_by_cached_key(|instance| (!runs(&instance.id), instance.id.clone()));
+        drop(slots);
         for instance in instances.drain(cap..) {
             refused.push(
                 Error::new(
                     ErrorKind::ResourceLimit,
-                    format!(
-                        "at most {cap} plugins were expected (`max_plugins`), this is one more"
-                    ),
+                    format!("it is one more than may run: `max_plugins` is {cap}"),
                 )
                 .with_plugin(instance.id)
                 .with_help("raise `max_plugins`, or disable some"),

@@ -1,7 +1,7 @@
 //! [`PluginHost`]: what an application holds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,6 +19,7 @@ use crate::lifecycle::{Event, State};
 use crate::metrics::Figure;
 use crate::runtime::Pending;
 use crate::sdk::Metric;
+use crate::verify::{self, Inspection};
 
 /// A plugin host. Cloning shares it; when the last clone goes, what still runs is stopped.
 ///
@@ -125,12 +126,25 @@ impl PluginHost {
             }
             let _ = core.take_down(&core.all_running());
             let why = if missing.is_empty() {
-                "not everything could be started, and `strict = true` asks for all or nothing"
+                "not everything could be started, and `strict = true` asks for all or nothing: \
+                 what ran was stopped again"
                     .into()
             } else {
-                format!("required plugins are not active: {}", missing.join(", "))
+                let missing: Vec<String> = missing.iter().map(|id| format!("`{id}`")).collect();
+                format!(
+                    "required plugins are not active: {}; what ran was stopped again",
+                    missing.join(", ")
+                )
             };
-            Err(Error::new(ErrorKind::Unresolved, format!("{why}\n\n{report}")))
+            // What is disabled is no problem, unless it is required.
+            let off: String = report
+                .plugins
+                .iter()
+                .filter(|plugin| plugin.state == State::Disabled)
+                .filter(|plugin| missing.contains(&plugin.id.as_str()))
+                .map(|plugin| format!("\nproblem: {}\n", core.explain(&plugin.id)))
+                .collect();
+            Err(Error::new(ErrorKind::Unresolved, format!("{why}\n\n{report}{off}")))
         })
     }
 
@@ -142,25 +156,12 @@ impl PluginHost {
         self.operate("stop", |core, operation| {
             operation.closed = true;
             let (_, errors) = core.take_down(&core.all_running());
-            let mut errors = errors.into_iter();
-            match errors.next() {
-                None => Ok(()),
-                Some(first) => {
-                    let more = errors.len();
-                    Err(if more > 0 {
-                        let message =
-                            format!("{} (and {more} more failed to stop)", first.message());
-                        Error::new(first.kind(), message).with_plugin(first.plugin().unwrap_or("?"))
-                    } else {
-                        first
-                    })
-                }
-            }
+            first_of(errors)
         })
     }
 
     /// Looks at the sources again and starts what is new. What is gone from a directory goes on
-    /// running until it is disabled, removed or restarted.
+    /// running until it is disabled or removed; it can be restarted, its code is open.
     ///
     /// # Errors
     /// If the host was stopped.
@@ -181,7 +182,7 @@ impl PluginHost {
             let file = file
                 .canonicalize()
                 .describe_as(ErrorKind::Io, "the file cannot be opened")
-                .map_err(|error| error.with_path(&file))?;
+                .map_err(|error| error.with_path(&file).with_help("correct the path"))?;
             operation.added.insert(file.clone());
             core.bring_up(operation, &BTreeSet::new());
             let active = core.slots.read().values().any(|slot| {
@@ -190,27 +191,11 @@ impl PluginHost {
             if active {
                 return Ok(StartReport::of(core));
             }
+            let why = core.why_not(&file);
+            // As if it had not been added.
             operation.added.remove(&file);
-            let report = StartReport::of(core);
-            let why = report.plugins.iter().find(|p| p.path.as_ref() == Some(&file));
-            let refused =
-                report.refused.iter().find(|error| error.path().is_some_and(|p| *file == *p));
-            let ignored = report.ignored.iter().find(|(path, _)| *path == file);
-            Err(match (refused, why, ignored) {
-                (Some(error), _, _) => Error::new(error.kind(), error.message())
-                    .with_help(error.help().unwrap_or_default()),
-                (_, Some(plugin), _) => {
-                    Error::new(ErrorKind::Unavailable, core.explain(&plugin.id))
-                }
-                (_, _, Some((_, reason))) => {
-                    Error::new(ErrorKind::InvalidPlugin, format!("a plugin was expected: {reason}"))
-                }
-                _ => Error::new(
-                    ErrorKind::AlreadyExists,
-                    "another file or linked plugin with its id and version is in use",
-                ),
-            }
-            .with_path(&file))
+            core.bring_up(operation, &BTreeSet::new());
+            Err(why)
         })
     }
 
@@ -242,6 +227,7 @@ impl PluginHost {
         self.operate("enable", move |core, operation| {
             core.must_know(&id)?;
             operation.switched.insert(id.clone(), true);
+            operation.yielded.remove(&id);
             core.bring_up(operation, &BTreeSet::from([id.clone()]));
             core.must_run(&id)?;
             Ok(StartReport::of(core))
@@ -254,7 +240,10 @@ impl PluginHost {
     /// [`ErrorKind::NotFound`]; the first failure to stop.
     pub fn disable(&self, instance: &str) -> Pending<()> {
         let id = instance.to_owned();
-        self.operate("disable", move |core, operation| core.disable(operation, &id))
+        self.operate("disable", move |core, operation| {
+            operation.yielded.remove(&id);
+            core.disable(operation, &id)
+        })
     }
 
     /// Stops an instance, and all that depend on it, and forgets it. Its data stays.
@@ -264,20 +253,23 @@ impl PluginHost {
     pub fn remove(&self, instance: &str) -> Pending<()> {
         let id = instance.to_owned();
         self.operate("remove", move |core, operation| {
-            core.disable(operation, &id)?;
+            core.must_know(&id)?;
+            let stopped = core.disable(operation, &id);
             operation.switched.remove(&id);
+            operation.yielded.remove(&id);
             operation.removed.insert(id.clone());
             if let Some(mut slot) = core.slots.write().remove(&id)
                 && slot.state != State::Retired
             {
                 slot.step(Event::Retired);
             }
-            Ok(())
+            stopped
         })
     }
 
     /// Tells how busy the application is, on whatever scale its configuration uses: instances with
-    /// `load` limits are disabled above and enabled below theirs.
+    /// `load` limits are disabled above and enabled below theirs. What was disabled by
+    /// [`disable`](Self::disable) stays so.
     ///
     /// # Errors
     /// The first failure to start or stop one.
@@ -292,24 +284,27 @@ impl PluginHost {
                 });
                 let below = slots.values().filter(rule).filter(|slot| {
                     slot.state == State::Disabled
-                        && operation.switched.get(&slot.id) == Some(&false)
+                        && operation.yielded.contains(&slot.id)
                         && slot.config.load.is_some_and(|rule| load < rule.enable_below)
                 });
                 (above.map(|s| s.id.clone()).collect(), below.map(|s| s.id.clone()).collect())
             };
+            let mut stopped = Ok(());
             for id in above {
-                core.disable(operation, &id)?;
+                stopped = stopped.and(core.disable(operation, &id));
+                operation.yielded.insert(id);
             }
             if !below.is_empty() {
                 for id in &below {
-                    operation.switched.remove(id);
+                    operation.switched.insert(id.clone(), true);
+                    operation.yielded.remove(id);
                 }
                 core.bring_up(operation, &below.iter().cloned().collect());
                 for id in &below {
                     core.must_run(id)?;
                 }
             }
-            Ok(())
+            stopped
         })
     }
 
@@ -474,7 +469,75 @@ fn compatible<X: ?Sized + ExtensionPoint>() -> Result<semver::VersionReq> {
     )
 }
 
+/// The only error; of several, one that names them all.
+fn first_of(errors: Vec<Error>) -> Result<()> {
+    const SHOWN: usize = 6;
+    let mut errors = errors.into_iter();
+    let Some(first) = errors.next() else { return Ok(()) };
+    let rest: Vec<Error> = errors.collect();
+    if rest.is_empty() {
+        return Err(first);
+    }
+    let mut message = format!("{} plugins failed to stop", rest.len() + 1);
+    for error in std::iter::once(&first).chain(&rest).take(SHOWN) {
+        message.push_str(&format!("\n  {error}"));
+    }
+    if rest.len() >= SHOWN {
+        message.push_str(&format!("\n  and {} more", rest.len() + 1 - SHOWN));
+    }
+    Err(Error::new(first.kind(), message)
+        .with_help("all others were stopped; `explain` tells more of each"))
+}
+
 impl Core {
+    /// Why what is in this file does not run.
+    fn why_not(&self, file: &Path) -> Error {
+        let found = self.found.read();
+        let named = |error: &&Arc<Error>| error.path().is_some_and(|path| *file == *path);
+        if let Some(error) = found.refused.iter().find(named) {
+            return super::slot::copy(error);
+        }
+        if let Some((_, reason)) = found.ignored.iter().find(|(path, _)| path == file) {
+            return Error::new(
+                ErrorKind::InvalidPlugin,
+                format!("a plugin was expected: {reason}"),
+            )
+            .with_help("add a library that was built from a plugin crate")
+            .with_path(file);
+        }
+        let Ok(Inspection::Plugin(manifest)) = verify::inspect(file) else {
+            return Error::new(ErrorKind::Io, "the file has changed meanwhile").with_path(file);
+        };
+        // Beyond `max_plugins`, say.
+        let of_it = |error: &&Arc<Error>| error.plugin() == Some(manifest.id.as_str());
+        if let Some(error) = found.refused.iter().find(of_it) {
+            return super::slot::copy(error);
+        }
+        drop(found);
+        let slots = self.slots.read();
+        let mut of_plugin = slots.values().filter(|slot| slot.config.plugin == manifest.id);
+        let waiting = of_plugin.find(|slot| !slot.state.is_serving());
+        let Some(slot) = waiting else {
+            return Error::new(
+                ErrorKind::AlreadyExists,
+                format!(
+                    "plugin `{}` {} is not used: another version, file or mount of it is in use",
+                    manifest.id, manifest.version
+                ),
+            )
+            .with_path(file)
+            .with_help("restart the instance to use a higher version, or configure another one");
+        };
+        match &slot.error {
+            Some(error) if error.plugin().is_some() => super::slot::copy(error),
+            _ => {
+                let id = slot.id.clone();
+                drop(slots);
+                Error::new(ErrorKind::Unresolved, self.explain(&id)).with_path(file)
+            }
+        }
+    }
+
     fn must_know(&self, id: &str) -> Result<()> {
         let slots = self.slots.read();
         if slots.contains_key(id) { Ok(()) } else { Err(self.unknown(id, slots.keys())) }

@@ -62,12 +62,19 @@ impl StartReport {
                 State::Blocked { by } => problems.push(format!(
                     "plugin `{}` is not started: it needs {}",
                     plugin.id,
-                    by.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ")
+                    by.iter().map(|id| self.with_state(id)).collect::<Vec<_>>().join(", ")
                 )),
                 _ => {}
             }
         }
         problems
+    }
+
+    /// An instance and how it is.
+    fn with_state(&self, id: &str) -> String {
+        let other = self.plugins.iter().find(|plugin| plugin.id == id);
+        let state = other.map_or("not there", |other| other.state.as_str());
+        format!("`{id}` ({state})")
     }
 
     /// The table alone.

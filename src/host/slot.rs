@@ -36,6 +36,27 @@ pub(crate) struct Slot {
     pub(crate) health: Option<Health>,
 }
 
+/// The same error once more, without its causes.
+pub(super) fn copy(error: &Error) -> Error {
+    let mut copy = Error::new(error.kind(), error.message());
+    if let Some(plugin) = error.plugin() {
+        copy = copy.with_plugin(plugin);
+    }
+    if let Some(phase) = error.phase() {
+        copy = copy.with_phase(phase);
+    }
+    if let Some(path) = error.path() {
+        copy = copy.with_path(path);
+    }
+    if let Some(location) = error.location() {
+        copy = copy.with_location(location);
+    }
+    match error.help() {
+        Some(help) => copy.with_help(help),
+        None => copy,
+    }
+}
+
 /// What a running instance holds.
 pub(crate) struct Running {
     pub(crate) plugin: Arc<AbiPlugin>,

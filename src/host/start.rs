@@ -10,11 +10,11 @@ use hotshoe_abi::{AbiContext, AbiContributions, AbiLog, AbiPlugin, PluginModuleR
 
 use super::collect::{Collector, Contributions};
 use super::context::InstanceContext;
-use super::core::{Core, Operation};
+use super::core::{Core, OpenLibrary, Operation};
 use super::plan::Intent;
 use super::slot::{Running, Slot};
-use crate::config::{InstanceConfig, Timeouts};
-use crate::contract::{Error, ErrorKind, Result, ResultExt};
+use crate::config::{ConfigError, InstanceConfig, Timeouts};
+use crate::contract::{Error, ErrorKind, Result};
 use crate::discover::{Candidate, Source};
 use crate::gateway::{HandlerEntry, MiddlewareEntry};
 use crate::lifecycle::{Event, Phase, Stage, State, Worker};
@@ -23,6 +23,7 @@ use crate::manifest::Manifest;
 use crate::resolve::{Problem, Step};
 use crate::runtime::Gate;
 use crate::services::Limits;
+use crate::settings::read::Fault;
 use crate::tasks::Schedule;
 
 /// How many instances are brought up at the same time.
@@ -51,7 +52,7 @@ impl Core {
     /// Starts everything that should run and does not. An instance that failed with its own code
     /// is tried again only if it is in `retry`.
     pub(super) fn bring_up(self: &Arc<Self>, operation: &mut Operation, retry: &BTreeSet<String>) {
-        let intent = self.intend(operation);
+        let intent = self.intend(operation, retry);
         self.settle(&intent, retry);
         for level in &intent.plan.levels {
             let failed = self.start_level(operation, &intent, level);
@@ -206,7 +207,10 @@ impl Core {
         let candidate = slot.candidate.clone()?;
         let data_dir = self.data_dir(&slot.id);
         let open = match &candidate.source {
-            Source::File(path) => operation.modules.get(path).copied(),
+            Source::File(path) => operation.modules.get(path).map(|library| {
+                library.warn_if_changed(&slot.id, path);
+                library.module
+            }),
             Source::Linked(_) => None,
         };
         let context = InstanceContext::new(self, &slot.config, &candidate, data_dir);
@@ -232,7 +236,7 @@ impl Core {
         mounted: Mounted,
     ) -> (String, Arc<Gate>) {
         if let Some((path, module)) = mounted.opened {
-            operation.modules.insert(path, module);
+            operation.modules.insert(path.clone(), OpenLibrary::new(module, &path));
         }
         let id = order.config.id.clone();
         let mut contributions = mounted.contributions;
@@ -278,7 +282,7 @@ impl Core {
 
     /// An instance did not come up.
     fn give_up(&self, order: &Order, error: Error) {
-        order.context.begin_stop();
+        order.context.end();
         self.gateway.draft(|routes| routes.remove(&order.config.id));
         let mut slots = self.slots.write();
         let Some(slot) = slots.get_mut(&order.config.id) else { return };
@@ -287,7 +291,10 @@ impl Core {
             .find(|phase| Some(phase.as_str()) == error.phase())
             .unwrap_or(Phase::Load);
         let error = match &order.candidate.source {
-            Source::File(path) if error.path().is_none() => error.with_path(path),
+            // What is wrong with settings is not in the library.
+            Source::File(path) if error.path().is_none() && !error.is_invalid_config() => {
+                error.with_path(path)
+            }
             _ => error,
         };
         if phase > Phase::Load {
@@ -318,15 +325,21 @@ impl Order {
     fn mount(self, stage: &Stage) -> Result<Mounted> {
         let begin = Instant::now();
         let (module, opened) = self.module()?;
-        stage.enter(Phase::Initialize, self.timeouts.initialize);
+        stage.enter(Phase::Initialize, self.timeouts.initialize)?;
         let settings = self.settings()?;
         let context = AbiContext::new(self.context.clone());
-        let plugin = block_on(module.create()(context, settings.into()))?;
-        stage.enter(Phase::Contribute, None);
+        let plugin =
+            block_on(module.create()(context, settings.to_string().into())).map_err(|error| {
+                match Fault::carried_by(&error) {
+                    Some(fault) => refused_settings(&self.config.refusal(fault, &settings)),
+                    None => error,
+                }
+            })?;
+        stage.enter(Phase::Contribute, None)?;
         let contributions = self.contributions(&plugin)?;
         let gate = Arc::new(Gate::closed());
-        let contributions = self.reserve(contributions, &gate)?;
-        stage.enter(Phase::Start, self.timeouts.start);
+        let contributions = self.reserve(contributions, &gate, stage)?;
+        stage.enter(Phase::Start, self.timeouts.start)?;
         block_on(plugin.start())?;
         Ok(Mounted { plugin, contributions, gate, opened, took: begin.elapsed() })
     }
@@ -371,13 +384,9 @@ impl Order {
         self.core.follow_log_level(module);
     }
 
-    fn settings(&self) -> Result<String> {
-        let base = &self.core.config.base_dir;
-        let settings = self
-            .config
-            .settings_resolved(base)
-            .describe_as(ErrorKind::InvalidConfig, "its settings cannot be put together")?;
-        Ok(settings.to_string())
+    fn settings(&self) -> Result<serde_json::Value> {
+        let settings = self.config.settings_resolved(&self.core.config.base_dir);
+        settings.map_err(|error| refused_settings(&error))
     }
 
     fn contributions(&self, plugin: &AbiPlugin) -> Result<Contributions> {
@@ -390,9 +399,16 @@ impl Order {
 
     /// Puts routes and middleware into the routes to be, behind a closed gate: whoever comes
     /// second learns it before it is started.
-    fn reserve(&self, mut taken: Contributions, gate: &Arc<Gate>) -> Result<Contributions> {
+    fn reserve(
+        &self,
+        mut taken: Contributions,
+        gate: &Arc<Gate>,
+        stage: &Stage,
+    ) -> Result<Contributions> {
         let id = &self.config.id;
         self.core.gateway.draft(|routes| {
+            // Whoever gave up on this work removes its routes afterwards, under the same lock.
+            stage.check()?;
             for (object, method, path) in taken.handlers.drain(..) {
                 let entry = HandlerEntry {
                     instance: id.clone(),
@@ -415,4 +431,25 @@ impl Order {
         })?;
         Ok(taken)
     }
+}
+
+/// What is wrong with an instance's settings: the first problem, and how many more there are.
+fn refused_settings(error: &ConfigError) -> Error {
+    let Some(problem) = error.problems().first() else {
+        return Error::new(ErrorKind::InvalidConfig, error.to_string());
+    };
+    let mut message = match problem.key() {
+        Some(key) => format!("`{key}`: {}", problem.message()),
+        None => problem.message().to_owned(),
+    };
+    let more = error.problems().len() - 1;
+    if more > 0 {
+        message.push_str(&format!(" (and {more} more)"));
+    }
+    let mut refused = Error::new(ErrorKind::InvalidConfig, message)
+        .with_help(problem.help().unwrap_or("correct it in the plugin's settings"));
+    if let Some(position) = problem.position() {
+        refused = refused.with_location(format!("{}:{position}", error.origin()));
+    }
+    refused
 }

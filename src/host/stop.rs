@@ -2,15 +2,15 @@
 //! another.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_lite::future::block_on;
 
 use super::core::Core;
-use super::slot::Running;
+use super::slot::{Running, copy};
 use crate::contract::{Error, Result};
 use crate::lifecycle::{Event, Phase, Worker};
+use crate::runtime::Timekeeper;
 
 impl Core {
     /// Stops these and all that depend on them; who was stopped, and what went wrong.
@@ -91,9 +91,10 @@ impl Core {
             for subscription in &running.subscriptions {
                 self.events.unsubscribe(subscription);
             }
-            let name = id.clone();
-            let worker =
-                Worker::spawn(&id, Phase::Stop, Some(limit), move |_| end(&name, running, limit));
+            let (name, time) = (id.clone(), self.time.clone());
+            let worker = Worker::spawn(&id, Phase::Stop, Some(limit), move |_| {
+                end(&name, running, limit, &time)
+            });
             workers.push((id, worker));
         }
         let mut errors = Vec::new();
@@ -107,11 +108,7 @@ impl Core {
                     tracing::info!(plugin = id, "stopped");
                 }
                 Err(error) => {
-                    errors.push(
-                        Error::new(error.kind(), error.message())
-                            .with_plugin(&id)
-                            .with_phase(Phase::Stop.as_str()),
-                    );
+                    errors.push(copy(&error));
                     slot.fail(Phase::Stop, error);
                 }
             }
@@ -121,9 +118,9 @@ impl Core {
 }
 
 /// Ends one instance, on a thread of its own: lets calls finish, then stops it, then drops it.
-fn end(id: &str, running: Running, limit: Duration) -> Result<()> {
+fn end(id: &str, running: Running, limit: Duration, time: &Timekeeper) -> Result<()> {
     running.context.begin_stop();
-    // Leaves time for `stop` itself.
+    // What hangs must leave time for `stop` itself.
     let patience = Instant::now() + limit.mul_f64(0.8);
     let inside = running.gate.drain(patience);
     if inside > 0 {
@@ -132,15 +129,20 @@ fn end(id: &str, running: Running, limit: Duration) -> Result<()> {
     for schedule in &running.schedules {
         schedule.end();
     }
-    block_on(async {
+    let quiet = async {
         for subscription in &running.subscriptions {
             subscription.ended().await;
         }
         for schedule in &running.schedules {
             schedule.ended().await;
         }
-    });
-    let Running { plugin, .. } = running;
-    let plugin = Arc::clone(&plugin);
-    block_on(plugin.stop())
+        Ok(())
+    };
+    let left = patience.saturating_duration_since(Instant::now()).max(limit.mul_f64(0.1));
+    if block_on(time.timeout(Some(left), "the end of events and jobs", quiet)).is_err() {
+        tracing::warn!(plugin = id, "stopped with events or jobs still going on");
+    }
+    let outcome = block_on(running.plugin.stop());
+    running.context.end();
+    outcome
 }

@@ -20,7 +20,7 @@ pub(super) fn choose(
         .collect();
     let names = || {
         let names: Vec<&str> = backends.iter().map(|backend| backend.id.as_str()).collect();
-        if names.is_empty() { "none is enabled".to_owned() } else { names.join(", ") }
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     };
     let Some(wanted) = wanted else {
         return match backends.as_slice() {

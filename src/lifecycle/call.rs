@@ -4,10 +4,9 @@
 //! until the call returns, and what it returns is dropped there.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use super::Phase;
 use crate::contract::{Error, ErrorKind, Result};
@@ -17,40 +16,79 @@ const STACK: usize = 8 << 20;
 
 /// Which phase a worker is in, and until when.
 #[derive(Clone)]
-pub(crate) struct Stage(Arc<Mutex<Current>>);
+pub(crate) struct Stage(Arc<Progress>);
+
+struct Progress {
+    current: Mutex<Current>,
+    /// Another phase began (whose deadline may be nearer), or the work is done.
+    changed: Condvar,
+}
 
 struct Current {
     phase: Phase,
-    /// Both the phase's and the whole work's limit.
-    deadline: Option<Instant>,
-    whole: Option<Instant>,
-    limit: Option<Duration>,
+    /// Of the phase and of the whole work: what ends first.
+    limit: Option<Limit>,
+    whole: Option<Limit>,
+    done: bool,
+    /// Nobody waits any more.
+    abandoned: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Limit {
+    time: Duration,
+    deadline: Instant,
+    /// Which phase's limit it is.
+    of: Phase,
+}
+
+impl Limit {
+    fn new(time: Duration, of: Phase) -> Option<Self> {
+        Some(Self { time, deadline: Instant::now().checked_add(time)?, of })
+    }
 }
 
 impl Stage {
     /// The next phase begins, with a limit of its own beside that of the whole work.
-    pub(crate) fn enter(&self, phase: Phase, limit: Option<Duration>) {
-        let mut current = self.0.lock();
-        let own = limit.and_then(|limit| Instant::now().checked_add(limit));
-        current.phase = phase;
-        current.deadline = match (own, current.whole) {
-            (Some(own), Some(whole)) => Some(own.min(whole)),
-            (own, whole) => own.or(whole),
-        };
-        if limit.is_some() {
-            current.limit = limit;
+    ///
+    /// # Errors
+    /// If nobody waits for the work any more: then it has to end.
+    pub(crate) fn enter(&self, phase: Phase, limit: Option<Duration>) -> Result<()> {
+        let mut current = self.0.current.lock();
+        if current.abandoned {
+            return Err(too_late());
         }
+        let own = limit.and_then(|time| Limit::new(time, phase));
+        current.phase = phase;
+        current.limit = match (own, current.whole) {
+            (Some(own), Some(whole)) if own.deadline < whole.deadline => Some(own),
+            (own, whole) => whole.or(own),
+        };
+        self.0.changed.notify_all();
+        Ok(())
+    }
+
+    /// Fails if nobody waits for the work any more.
+    ///
+    /// # Errors
+    /// As for [`enter`](Self::enter).
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.0.current.lock().abandoned { Err(too_late()) } else { Ok(()) }
     }
 
     /// The phase that is going on.
     pub(crate) fn phase(&self) -> Phase {
-        self.0.lock().phase
+        self.0.current.lock().phase
     }
+}
+
+fn too_late() -> Error {
+    Error::new(ErrorKind::Timeout, "it came back after it had been given up")
 }
 
 /// Work on a thread of its own.
 pub(crate) struct Worker<T> {
-    answer: Receiver<Result<T>>,
+    answer: Arc<Mutex<Option<Result<T>>>>,
     stage: Stage,
     instance: String,
 }
@@ -63,26 +101,27 @@ impl<T: Send + 'static> Worker<T> {
         limit: Option<Duration>,
         work: impl FnOnce(&Stage) -> Result<T> + Send + 'static,
     ) -> Self {
-        let whole = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let current = Current { phase, deadline: whole, whole, limit };
-        let stage = Stage(Arc::new(Mutex::new(current)));
-        let (sender, answer) = channel();
-        let inner = stage.clone();
+        let whole = limit.and_then(|time| Limit::new(time, phase));
+        let current = Current { phase, limit: whole, whole, done: false, abandoned: false };
+        let stage =
+            Stage(Arc::new(Progress { current: Mutex::new(current), changed: Condvar::new() }));
+        let answer = Arc::new(Mutex::new(None));
+        let worker =
+            Self { answer: answer.clone(), stage: stage.clone(), instance: instance.to_owned() };
         // The kernel keeps 15 bytes of a thread's name.
         let thread =
             std::thread::Builder::new().name(format!("hotshoe {instance}")).stack_size(STACK);
-        let late = sender.clone();
         let spawned = thread.spawn(move || {
-            let outcome = hotshoe_abi::guard::guard_result(|| work(&inner));
-            // If nobody waits any more, what came too late is dropped here.
-            let _ = sender.send(outcome);
+            let outcome = hotshoe_abi::guard::guard_result(|| work(&stage));
+            finish(&stage, &answer, outcome);
         });
         if let Err(error) = spawned {
             let error = Error::new(ErrorKind::ResourceLimit, "no thread could be started")
+                .with_help("raise the limit of threads of this process")
                 .caused_by(&error);
-            let _ = late.send(Err(error));
+            finish(&worker.stage, &worker.answer, Err(error));
         }
-        Self { answer, stage, instance: instance.to_owned() }
+        worker
     }
 
     /// Waits for the outcome, at most until the deadline.
@@ -90,43 +129,70 @@ impl<T: Send + 'static> Worker<T> {
     /// # Errors
     /// Those of the work, with instance and phase; [`ErrorKind::Timeout`] if it was abandoned.
     pub(crate) fn wait(self) -> Result<T> {
-        let outcome = loop {
-            let deadline = self.stage.0.lock().deadline;
-            let received = match deadline {
-                None => self.answer.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(deadline) => {
-                    self.answer.recv_timeout(deadline.saturating_duration_since(Instant::now()))
-                }
-            };
-            match received {
-                Ok(outcome) => break outcome,
-                Err(RecvTimeoutError::Disconnected) => {
-                    break Err(Error::new(ErrorKind::Panic, "its thread ended without an answer"));
-                }
-                // The next phase may have begun meanwhile, with a deadline of its own.
-                Err(RecvTimeoutError::Timeout) if self.stage.0.lock().deadline != deadline => {}
-                Err(RecvTimeoutError::Timeout) => break Err(self.abandoned()),
-            }
-        };
+        let outcome = self.outcome();
         outcome.map_err(|error| {
             let phase = self.stage.phase();
             let error =
                 if error.phase().is_some() { error } else { error.with_phase(phase.as_str()) };
+            let error = if error.is_panic() && error.help().is_none() {
+                error.with_help("a panic is a bug of the plugin: tell its author")
+            } else {
+                error
+            };
             error.with_plugin(&self.instance)
         })
     }
 
-    fn abandoned(&self) -> Error {
-        let limit = self.stage.0.lock().limit.unwrap_or_default();
-        let phase = self.stage.phase();
+    fn outcome(&self) -> Result<T> {
+        let mut current = self.stage.0.current.lock();
+        while !current.done {
+            // Looked up anew each time: another phase may have begun.
+            match current.limit {
+                None => self.stage.0.changed.wait(&mut current),
+                Some(limit) if limit.deadline <= Instant::now() => {
+                    current.abandoned = true;
+                    return Err(self.given_up(current.phase, limit));
+                }
+                Some(limit) => {
+                    self.stage.0.changed.wait_until(&mut current, limit.deadline);
+                }
+            }
+        }
+        drop(current);
+        let outcome = self.answer.lock().take();
+        outcome.unwrap_or_else(|| {
+            Err(Error::new(ErrorKind::Panic, "its thread ended without an answer"))
+        })
+    }
+
+    fn given_up(&self, phase: Phase, limit: Limit) -> Error {
+        let key = match limit.of {
+            Phase::Initialize => "init_timeout",
+            Phase::Start => "start_timeout",
+            Phase::Stop => "stop_timeout",
+            _ => "load_timeout",
+        };
         Error::new(
             ErrorKind::Timeout,
-            format!("it was expected to {phase} within {limit:?}, it did not come back"),
+            format!("it was expected to {phase} within {:?}, it did not come back", limit.time),
         )
         .with_help(format!(
-            "its thread was abandoned and may still run; raise the time limit in \
-             [plugins.{}] if the work needs longer",
+            "its thread was abandoned and may still run; raise `{key}` in [plugins.{}] if the \
+             work needs longer",
             self.instance
         ))
     }
+}
+
+/// Hands the outcome over, or drops it, on this thread, if nobody waits any more.
+fn finish<T>(stage: &Stage, answer: &Mutex<Option<Result<T>>>, outcome: Result<T>) {
+    let mut current = stage.0.current.lock();
+    if current.abandoned {
+        drop(current);
+        drop(outcome);
+        return;
+    }
+    *answer.lock() = Some(outcome);
+    current.done = true;
+    stage.0.changed.notify_all();
 }

@@ -10,7 +10,8 @@ use hotshoe_abi::{
 
 use super::{Context, Contributions, Plugin};
 use crate::bridge::{Scope, export_health};
-use crate::contract::{Call, Error, ErrorKind, Result, ResultExt};
+use crate::contract::{Call, ErrorKind, Result, ResultExt};
+use crate::settings::read;
 
 pub(super) struct Instance<P> {
     plugin: Arc<P>,
@@ -26,22 +27,12 @@ pub(super) async fn create<P: Plugin>(context: AbiContext, settings: RString) ->
     Ok(AbiPlugin::new(Arc::new(Instance { plugin: Arc::new(plugin), scope })))
 }
 
-/// From JSON to the plugin's own type; an error names the setting.
+/// From JSON to the plugin's own type. What does not fit travels to the host as data: it knows file,
+/// line and secrets.
 fn parse_settings<C: serde::de::DeserializeOwned>(settings: &str) -> Result<C> {
-    let reader = &mut serde_json::Deserializer::from_str(settings);
-    serde_path_to_error::deserialize(reader).map_err(|error| {
-        let path = error.path().to_string();
-        // serde_json counts lines and columns of a text that the user never sees.
-        let what = error.inner().to_string();
-        let what = what.split(" at line ").next().unwrap_or_default();
-        let message = if path == "." {
-            format!("its settings are not accepted: {what}")
-        } else {
-            format!("its setting `{path}` is not accepted: {what}")
-        };
-        Error::new(ErrorKind::InvalidConfig, message)
-            .with_help("correct it in the plugin's `config` table")
-    })
+    let settings: serde_json::Value = serde_json::from_str(settings)
+        .describe_as(ErrorKind::InvalidConfig, "its settings are not JSON")?;
+    read::read(&settings).map_err(|fault| fault.carry())
 }
 
 impl<P: Plugin> PluginObject for Instance<P> {

@@ -28,6 +28,7 @@
 
 mod interval;
 mod quota;
+pub(crate) mod read;
 mod secret;
 
 pub use interval::{Interval, IntervalError};

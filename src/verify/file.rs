@@ -28,9 +28,20 @@ pub(crate) enum Inspection {
 /// [`ErrorKind::InvalidPlugin`] or [`ErrorKind::Incompatible`] for a file that means to be a plugin
 /// (or a library for another machine) and cannot be used; [`ErrorKind::Io`] if it can't be read.
 pub(crate) fn inspect(path: &Path) -> Result<Inspection> {
-    let file = File::open(path)
-        .describe_as(ErrorKind::Io, "the file cannot be opened")
-        .map_err(|error| error.with_path(path))?;
+    // Whoever opens a named pipe waits for somebody to write into it.
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Ok(Inspection::NoPlugin("it is no regular file".into()));
+    }
+    let file = File::open(path).map_err(|error| {
+        let help = match error.kind() {
+            std::io::ErrorKind::NotFound => "correct or remove the link",
+            _ => "the host's user needs the right to read it",
+        };
+        Error::new(ErrorKind::Io, "the file cannot be opened")
+            .caused_by(&error)
+            .with_path(path)
+            .with_help(help)
+    })?;
     inspect_elf(file).map_err(|error| error.with_path(path))
 }
 

@@ -1,11 +1,8 @@
 //! Reads a `serde_json::Value` as a type, with errors that an operator can act on.
 //!
-//! `serde_json` says *what* did not fit, with the value, but not *where*. Here a small
-//! deserializer remembers the keys on the way, keeps expected and found apart, and shows the
-//! found value only if neither its key nor its content looks secret.
-
-mod deserializer;
-mod fault;
+//! `serde_json` says *what* did not fit, with the value, but not *where*. A small deserializer
+//! ([`read`]) remembers the keys on the way and keeps expected and found apart; here the found
+//! value is shown only if neither its key nor its content looks secret.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -17,8 +14,7 @@ use super::redact::is_clean;
 use super::reference::reference;
 use super::report::Provenance;
 use super::suggest::closest;
-use deserializer::At;
-use fault::{Fault, Step, What};
+use crate::settings::read::{self, Fault, Step, What};
 
 /// Reads `value`, which stands at `path`, as a `T`.
 ///
@@ -29,10 +25,19 @@ pub(super) fn read<T: DeserializeOwned>(
     path: &KeyPath,
     provenance: &Provenance,
 ) -> Result<T, ConfigError> {
-    T::deserialize(At(value)).map_err(|fault| {
-        let problem = problem(fault, value, written, path, provenance);
-        ConfigError::new(provenance.origin(), vec![problem])
-    })
+    read::read(value).map_err(|fault| refusal(fault, value, written, path, provenance))
+}
+
+/// The same for a `value` that somebody else read.
+pub(super) fn refusal(
+    fault: Fault,
+    value: &Value,
+    written: &Value,
+    path: &KeyPath,
+    provenance: &Provenance,
+) -> ConfigError {
+    let problem = problem(fault, value, written, path, provenance);
+    ConfigError::new(provenance.origin(), vec![problem])
 }
 
 fn problem(
@@ -69,7 +74,7 @@ fn problem(
             (ProblemKind::Value, format!("expected {expected}, found {found}"), String::new())
         }
         What::Unknown { what, name, known } => {
-            let help = match closest(&name, known.iter().copied()) {
+            let help = match closest(&name, known.iter().map(String::as_str)) {
                 Some(known) => format!("did you mean `{known}`?"),
                 None if known.is_empty() => "remove it".to_owned(),
                 None => format!("known here: {}", known.join(", ")),

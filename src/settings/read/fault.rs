@@ -6,44 +6,85 @@
 use std::fmt::{self, Display};
 
 use serde::de::{Error, Expected, Unexpected};
-
-use super::super::entry::quote;
+use serde::{Deserialize, Serialize};
 
 /// A failed attempt to read a value as a type.
-#[derive(Debug)]
-pub(super) struct Fault {
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Fault {
     /// The way to the value, innermost step first: it grows while the error travels up.
-    pub(super) path: Vec<Step>,
-    pub(super) what: What,
+    pub(crate) path: Vec<Step>,
+    pub(crate) what: What,
 }
 
-#[derive(Debug)]
-pub(super) enum Step {
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Step {
     Key(String),
     Index(usize),
 }
 
-#[derive(Debug)]
-pub(super) enum What {
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum What {
     /// `found` is only the kind of the value, `shown` has the value.
     Mismatch {
         expected: String,
-        found: &'static str,
+        found: String,
         shown: String,
     },
     Unknown {
-        what: &'static str,
+        what: String,
         name: String,
-        known: &'static [&'static str],
+        known: Vec<String>,
     },
-    Missing(&'static str),
-    Twice(&'static str),
+    Missing(String),
+    Twice(String),
     /// A type's own message; nobody knows whether it repeats the value.
     Other(String),
 }
 
+impl What {
+    fn unknown(what: &str, name: &str, known: &[&str]) -> Self {
+        Self::Unknown {
+            what: what.to_owned(),
+            name: name.to_owned(),
+            known: known.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// What stands before a fault where it travels as the cause of an error.
+const MARK: &str = "hotshoe-settings-fault ";
+
+/// A fault on its way through a boundary.
+#[derive(Debug)]
+struct Carried(String);
+
+impl Display for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Carried {}
+
 impl Fault {
-    pub(super) fn within(mut self, step: Step) -> Self {
+    /// This fault within an error. It may hold a secret: the host has to
+    /// [take it out](Self::carried_by) and to find words of its own.
+    pub(crate) fn carry(&self) -> crate::contract::Error {
+        let json = serde_json::to_string(self).unwrap_or_default();
+        crate::contract::Error::new(
+            crate::contract::ErrorKind::InvalidConfig,
+            "its settings are not accepted",
+        )
+        .caused_by(&Carried(format!("{MARK}{json}")))
+    }
+
+    /// The fault within an error, if there is one.
+    #[cfg(feature = "host")]
+    pub(crate) fn carried_by(error: &crate::contract::Error) -> Option<Self> {
+        serde_json::from_str(error.causes().next()?.strip_prefix(MARK)?).ok()
+    }
+
+    pub(crate) fn within(mut self, step: Step) -> Self {
         self.path.push(step);
         self
     }
@@ -67,7 +108,17 @@ impl Fault {
             Unexpected::Str(text) => format!("the text {}", quote(text)),
             _ => kind.to_owned(),
         };
-        What::Mismatch { expected: plain(&expected.to_string()), found: kind, shown }.into()
+        What::Mismatch { expected: plain(&expected.to_string()), found: kind.to_owned(), shown }
+            .into()
+    }
+}
+
+/// A text in quotes, cut if very long.
+fn quote(text: &str) -> String {
+    const SHOWN: usize = 40;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{:?}", format!("{}…", &text[..end])),
+        None => format!("{text:?}"),
     }
 }
 
@@ -124,24 +175,24 @@ impl Error for Fault {
     }
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
-        let found = "another number of items";
+        let found = "another number of items".to_owned();
         let shown = format!("{length} items");
         What::Mismatch { expected: expected.to_string(), found, shown }.into()
     }
 
     fn unknown_variant(name: &str, known: &'static [&'static str]) -> Self {
-        What::Unknown { what: "value", name: name.to_owned(), known }.into()
+        What::unknown("value", name, known).into()
     }
 
     fn unknown_field(name: &str, known: &'static [&'static str]) -> Self {
-        What::Unknown { what: "key", name: name.to_owned(), known }.into()
+        What::unknown("key", name, known).into()
     }
 
     fn missing_field(key: &'static str) -> Self {
-        What::Missing(key).into()
+        What::Missing(key.to_owned()).into()
     }
 
     fn duplicate_field(key: &'static str) -> Self {
-        What::Twice(key).into()
+        What::Twice(key.to_owned()).into()
     }
 }

@@ -1,0 +1,262 @@
+//! What the operator's policy forbids, demands or switches off.
+
+use insta::assert_snapshot;
+
+use hotshoe::PluginHost;
+use hotshoe::config::Config;
+
+use super::rig::{Rig, get, state};
+
+const FAULTY: &str = "[plugins.faulty]\nconfig.threshold = 1";
+
+#[test]
+fn a_permission_that_is_denied_is_refused_at_its_door() {
+    let rig = Rig::with("guarded");
+    assert_snapshot!(rig.outcome("[plugins.guarded]\ndeny = [\"storage\"]"), @r"
+    problem: plugin `guarded` failed to initialize: the permission `storage` is needed, the configuration denies it
+      file: <folder>/plugins/libguarded.so
+      help: take it out of `deny` in [plugins.guarded]
+    ");
+}
+
+#[test]
+fn a_permission_that_is_not_granted_is_refused_at_its_door() {
+    let rig = Rig::with("guarded");
+    assert_snapshot!(rig.outcome("[plugins.guarded]\npermissions = []"), @r#"
+    problem: plugin `guarded` failed to initialize: the permission `storage` is needed, the configuration does not grant it
+      file: <folder>/plugins/libguarded.so
+      help: add "storage" to `permissions` in [plugins.guarded]
+    "#);
+}
+
+#[test]
+fn a_permission_that_the_manifest_does_not_ask_for_is_refused_at_its_door() {
+    let rig = Rig::new();
+    rig.change("guarded", "libguarded.so", &[("permission", "storage", "request")]);
+    assert_snapshot!(rig.outcome(""), @r#"
+    problem: plugin `guarded` failed to initialize: the permission `storage` is needed, its manifest does not ask for it
+      file: <folder>/plugins/libguarded.so
+      help: the plugin's author has to add "storage" to `permissions`
+    "#);
+}
+
+#[test]
+fn storage_without_a_backend_is_told() {
+    let rig = Rig::with("guarded");
+    assert_snapshot!(rig.outcome(""), @r"
+    problem: plugin `guarded` failed to initialize: storage was asked for, and no storage backend is active
+      file: <folder>/plugins/libguarded.so
+      help: mount one, such as storage-sqlite, and name it in `[plugins] storage` if there are several
+    ");
+}
+
+#[test]
+fn storage_that_no_instance_offers_is_told() {
+    let rig = Rig::with("guarded");
+    assert_snapshot!(rig.outcome("storage = \"sqlite\""), @r"
+    problem: `[plugins] storage` is `sqlite`, which is no storage backend that is enabled; there are: none
+    problem: plugin `guarded` failed to initialize: storage was asked for, and no storage backend is active
+      file: <folder>/plugins/libguarded.so
+      help: mount one, such as storage-sqlite, and name it in `[plugins] storage` if there are several
+    ");
+}
+
+#[test]
+fn strict_stops_everything_and_says_why() {
+    let rig = Rig::with("faulty");
+    let host = rig.host(&format!("strict = true\n{FAULTY}\nconfig.start = \"error\""));
+    let error = host.start().wait().unwrap_err();
+    assert_eq!(state(&host, "steady"), "stopped");
+    assert_snapshot!(rig.error_without_table(&error), @r"
+    not everything could be started, and `strict = true` asks for all or nothing: what ran was stopped again
+    problem: plugin `faulty` failed to start: a database was expected, nobody listens (start)
+      file: <folder>/plugins/libfaulty.so
+      help: start the database
+    ");
+}
+
+#[test]
+fn strict_does_not_mind_files_that_are_no_plugins() {
+    let rig = Rig::with("faulty");
+    rig.write("libnotes.so", "To do.");
+    let (host, report) = rig.start(&format!("strict = true\n{FAULTY}"));
+    assert!(report.is_complete());
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn a_required_plugin_that_fails_stops_everything() {
+    let rig = Rig::with("faulty");
+    let host = rig.host(&format!("{FAULTY}\nrequired = true\nconfig.start = \"error\""));
+    let error = host.start().wait().unwrap_err();
+    assert_eq!(state(&host, "steady"), "stopped");
+    assert_snapshot!(rig.error_without_table(&error), @r"
+    required plugins are not active: `faulty`; what ran was stopped again
+    problem: plugin `faulty` failed to start: a database was expected, nobody listens (start)
+      file: <folder>/plugins/libfaulty.so
+      help: start the database
+    ");
+}
+
+#[test]
+fn a_required_plugin_that_is_not_there_stops_everything() {
+    let rig = Rig::new();
+    let host = rig.host(&format!("{FAULTY}\nrequired = true"));
+    let error = host.start().wait().unwrap_err();
+    assert_snapshot!(rig.error_without_table(&error), @r"
+    required plugins are not active: `faulty`; what ran was stopped again
+    problem: `faulty` is an instance of plugin `faulty`, which is not there.
+      help: install plugin `faulty`, correct its id, or disable `faulty`.
+    ");
+}
+
+#[test]
+fn a_required_plugin_that_is_disabled_stops_everything() {
+    let rig = Rig::with("faulty");
+    let host = rig.host(&format!("{FAULTY}\nrequired = true\nenabled = false"));
+    let error = host.start().wait().unwrap_err();
+    assert_snapshot!(rig.error_without_table(&error), @r#"
+    required plugins are not active: `faulty`; what ran was stopped again
+    problem: `faulty` is disabled by the configuration: `enabled = false` in [plugins.faulty]; `enable("faulty")` starts it
+    "#);
+}
+
+#[test]
+fn beyond_max_plugins_the_last_are_refused() {
+    let rig = Rig::with("faulty");
+    rig.add("needy");
+    let (host, report) = rig.start(&format!("max_plugins = 1\n{FAULTY}"));
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    assert_eq!(get(&host, "steady"), "404 not found");
+    assert!(!report.is_complete());
+    assert_snapshot!(rig.told(&report), @r"
+    problem: plugin `needy`: it is one more than may run: `max_plugins` is 1
+      help: raise `max_plugins`, or disable some
+    problem: plugin `steady`: it is one more than may run: `max_plugins` is 1
+      help: raise `max_plugins`, or disable some
+    ");
+    assert_snapshot!(rig.clean(&host.explain("steady")), @r"
+    plugin `steady`: it is one more than may run: `max_plugins` is 1
+      help: raise `max_plugins`, or disable some
+    ");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn what_runs_is_not_given_up_for_what_is_beyond_max_plugins() {
+    let rig = Rig::new();
+    let (host, _) = rig.start("max_plugins = 1");
+    assert_eq!(get(&host, "steady"), "200 steady 1");
+    let alpha = rig.make("alpha", "1.0.0", &[]);
+    let error = host.add(alpha).wait().unwrap_err();
+    assert_eq!(get(&host, "steady"), "200 steady 1");
+    assert_snapshot!(rig.error(&error), @r"
+    plugin `alpha`: it is one more than may run: `max_plugins` is 1
+      help: raise `max_plugins`, or disable some
+    ");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn a_disabled_plugin_is_listed_and_never_opened() {
+    let rig = Rig::with("faulty");
+    let (host, report) = rig.start(&format!("{FAULTY}\nenabled = false\nconfig.start = \"panic\""));
+    assert_eq!(get(&host, "steady"), "200 steady 1");
+    assert_eq!(state(&host, "faulty"), "disabled");
+    assert!(report.is_complete());
+    assert_eq!(rig.told(&report), "nothing");
+    assert!(!is_open(&rig.plugin("libfaulty.so")));
+    assert!(is_open(&rig.plugin("libsteady.so")));
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn with_plugins_disabled_none_starts() {
+    let rig = Rig::with("faulty");
+    let (host, report) = rig.start(&format!("enabled = false\n{FAULTY}"));
+    assert_eq!(state(&host, "steady"), "disabled");
+    assert_eq!(state(&host, "faulty"), "disabled");
+    assert_eq!(rig.told(&report), "nothing");
+    let error = host.enable("faulty").wait().unwrap_err();
+    assert_snapshot!(rig.error(&error), @"`faulty` is disabled, as all plugins are: `[plugins] enabled = false`");
+    assert!(!is_open(&rig.plugin("libsteady.so")));
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn without_auto_load_only_what_is_configured_starts() {
+    let rig = Rig::with("faulty");
+    rig.add("needy");
+    let (host, report) = rig.start("auto_load = false");
+    assert_eq!(get(&host, "steady"), "200 steady 1");
+    let ids: Vec<&str> = report.plugins.iter().map(|plugin| plugin.id.as_str()).collect();
+    assert_eq!(ids, ["steady"]);
+    assert_eq!(rig.told(&report), "nothing");
+    host.stop().wait().unwrap();
+}
+
+/// The shapes of seed 002: camelCase keys, `[plugins.security]`, instances with `type` and with
+/// `config.…` keys, and instances below `[plugins.config]`.
+#[test]
+fn a_file_in_the_shapes_of_the_seed_drives_a_real_start() {
+    let rig = Rig::with("faulty");
+    rig.make("ratelimit-ml", "1.0.0", &[]);
+    rig.make("prometheus-extended", "1.0.0", &[]);
+    let text = r#"
+[server]
+bind = ":11371"
+
+[plugins]
+enabled = true
+directory = "plugins"
+loadOrder = ["monitoring", "ratelimit-ml", "steady"]
+autoLoad = true
+loadTimeout = "30s"
+
+[plugins.security]
+verifySignatures = false
+maxMemoryMB = 256
+maxCPUPercent = 50
+
+[plugins.ratelimit-ml]
+enabled = false  # Optional deployment
+type = "ratelimit"
+config.modelPath = "/var/lib/hockeypuck/ml-models"
+config.threshold = 0.85
+
+[plugins.prometheus-extended]
+enabled = true
+type = "monitoring"
+config.threshold = 3
+
+[plugins.config.faulty]
+enabled = true
+threshold = 4
+start = "error"
+
+[plugins.config.steady]
+enabled = true
+threshold = 1
+"#;
+    std::fs::write(rig.path("host.toml"), text).unwrap();
+    let config = Config::from_file(rig.path("host.toml")).unwrap();
+    let host = PluginHost::builder().config(config).data_dir(rig.path("data")).build().unwrap();
+    let report = host.start().wait().unwrap();
+    assert_eq!(get(&host, "prometheus-extended"), "200 prometheus-extended 3");
+    assert_eq!(get(&host, "steady"), "200 steady 1");
+    assert_eq!(state(&host, "ratelimit-ml"), "disabled");
+    let ids: Vec<&str> = report.plugins.iter().map(|plugin| plugin.id.as_str()).collect();
+    assert_eq!(ids, ["prometheus-extended", "steady", "faulty", "ratelimit-ml"]);
+    assert_snapshot!(rig.told(&report), @r"
+    problem: plugin `faulty` failed to start: a database was expected, nobody listens (start)
+      file: <folder>/plugins/libfaulty.so
+      help: start the database
+    ");
+    host.stop().wait().unwrap();
+}
+
+/// Whether this process has the file mapped.
+fn is_open(file: &std::path::Path) -> bool {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    maps.contains(&file.canonicalize().unwrap().display().to_string())
+}

@@ -1,0 +1,321 @@
+//! Files that come, go and change while the host runs, and plugins that are switched on and off.
+
+use insta::assert_snapshot;
+
+use super::rig::{Rig, change, get, state};
+use crate::support;
+
+const FAULTY: &str = "[plugins.faulty]\nconfig.threshold = 1";
+
+#[test]
+fn a_plugin_whose_file_is_removed_goes_on_running() {
+    let rig = Rig::with("faulty");
+    let (host, _) = rig.start(FAULTY);
+    std::fs::remove_file(rig.plugin("libfaulty.so")).unwrap();
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    let report = host.rescan().wait().unwrap();
+    assert_eq!(rig.told(&report), "nothing");
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    // Its code is open, and stays so.
+    host.restart("faulty").wait().unwrap();
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    host.disable("faulty").wait().unwrap();
+    host.enable("faulty").wait().unwrap();
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn a_plugin_that_is_only_found_and_whose_file_is_removed_restarts() {
+    let rig = Rig::new();
+    rig.add("faulty");
+    rig.add("needy");
+    let (host, _) = rig.start(FAULTY);
+    std::fs::remove_file(rig.plugin("libneedy.so")).unwrap();
+    host.restart("needy").wait().unwrap();
+    assert_eq!(state(&host, "needy"), "active");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn a_plugin_that_is_removed_with_its_file_is_gone() {
+    let rig = Rig::with("faulty");
+    let (host, _) = rig.start(FAULTY);
+    std::fs::remove_file(rig.plugin("libfaulty.so")).unwrap();
+    host.remove("faulty").wait().unwrap();
+    let report = host.rescan().wait().unwrap();
+    assert_eq!(rig.told(&report), "nothing");
+    assert!(host.plugin("faulty").is_none());
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn another_version_in_the_same_file_is_not_taken_for_the_one_that_runs() {
+    let rig = Rig::with("faulty");
+    let (host, _) = rig.start(FAULTY);
+    let file = rig.plugin("libfaulty.so");
+    change(&support::library("faulty"), &file, &[("version", "1.2.0", "1.3.0")]);
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    let report = host.rescan().wait().unwrap();
+    assert_eq!(rig.told(&report), "nothing");
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    let error = host.restart("faulty").wait().unwrap_err();
+    assert_eq!(get(&host, "steady"), "200 steady 1");
+    assert_snapshot!(rig.error(&error), @r"
+    plugin `faulty` failed to load: the file holds version 1.3.0, the library that is open under its name is version 1.2.0
+      file: <folder>/plugins/libfaulty.so
+      help: give the new build another file name, or restart the program
+    ");
+    host.stop().wait().unwrap();
+}
+
+/// The loader knows libraries by name, and another build of one version is told by nothing.
+#[test]
+fn another_build_of_the_same_version_in_the_same_file_needs_another_program() {
+    let rig = Rig::with("faulty");
+    let (host, _) = rig.start(FAULTY);
+    let mut bytes = std::fs::read(support::library("faulty")).unwrap();
+    bytes.extend(b"another build");
+    rig.write("new", bytes);
+    std::fs::rename(rig.plugin("new"), rig.plugin("libfaulty.so")).unwrap();
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    host.restart("faulty").wait().unwrap();
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn another_version_in_another_file_is_taken_by_a_restart() {
+    let rig = Rig::with("faulty");
+    let (host, _) = rig.start(FAULTY);
+    rig.change("faulty", "libfaulty-1.3.so", &[("version", "1.2.0", "1.3.0")]);
+    let report = host.rescan().wait().unwrap();
+    assert_eq!(rig.told(&report), "nothing");
+    let version = |host: &hotshoe::PluginHost| host.plugin("faulty").unwrap().version.unwrap();
+    assert_eq!(version(&host).to_string(), "1.2.0");
+    host.restart("faulty").wait().unwrap();
+    assert_eq!(version(&host).to_string(), "1.3.0");
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn a_broken_file_in_place_of_a_running_one_is_reported_and_harms_nobody() {
+    let rig = Rig::with("faulty");
+    let (host, _) = rig.start(FAULTY);
+    let bytes = std::fs::read(support::library("faulty")).unwrap();
+    rig.write("new", &bytes[..9000]);
+    std::fs::rename(rig.plugin("new"), rig.plugin("libfaulty.so")).unwrap();
+    let report = host.rescan().wait().unwrap();
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    assert_snapshot!(rig.told(&report), @r"
+    problem: a whole library was expected, this one of _ bytes is damaged or cut off
+      because: Invalid ELF section header offset/size/alignment
+      file: <folder>/plugins/libfaulty.so
+      help: copy or build the file again
+    ");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn a_new_file_starts_with_the_next_look() {
+    let rig = Rig::new();
+    let (host, _) = rig.start(FAULTY);
+    assert_eq!(state(&host, "faulty"), "failed");
+    rig.add("faulty");
+    let report = host.rescan().wait().unwrap();
+    assert_eq!(rig.told(&report), "nothing");
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn a_plugin_that_failed_is_tried_again_only_when_somebody_asks() {
+    let rig = Rig::with("faulty");
+    let gone = rig.path("secret");
+    let text =
+        format!("[plugins.faulty]\nconfig.threshold = 1\nconfig.start = {{ file = {gone:?} }}");
+    let (host, _) = rig.start(&text);
+    assert_eq!(state(&host, "faulty"), "failed");
+    std::fs::write(&gone, "ok").unwrap();
+    host.rescan().wait().unwrap();
+    assert_eq!(state(&host, "faulty"), "failed");
+    host.enable("faulty").wait().unwrap();
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn adding_a_file_that_is_broken_says_how() {
+    let rig = Rig::new();
+    let (host, _) = rig.start(FAULTY);
+    let outside = |name: &str, bytes: &[u8]| {
+        std::fs::write(rig.path(name), bytes).unwrap();
+        rig.path(name)
+    };
+    let whole = std::fs::read(support::library("faulty")).unwrap();
+    let mut told = Vec::new();
+    for file in
+        [rig.path("none.so"), outside("text.so", b"To do."), outside("cut.so", &whole[..20000])]
+    {
+        let error = host.add(file).wait().unwrap_err();
+        told.push(format!("[{}] {}", error.kind().as_str(), rig.error(&error)));
+    }
+    assert_eq!(get(&host, "steady"), "200 steady 1");
+    assert_snapshot!(told.join("\n"), @r"
+    [io] the file cannot be opened
+      because: No such file or directory (os error 2)
+      file: <folder>/none.so
+      help: correct the path
+    [invalid_plugin] a plugin was expected: it is no ELF library
+      file: <folder>/text.so
+      help: add a library that was built from a plugin crate
+    [invalid_plugin] a whole library was expected, this one of _ bytes is damaged or cut off
+      file: <folder>/cut.so
+      help: copy or build the file again
+    ");
+    // What was refused left nothing behind.
+    let report = host.report();
+    assert_eq!(report.plugins.len(), 2, "{report}");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn adding_a_file_twice_or_a_second_copy_of_it_is_refused() {
+    let rig = Rig::with("faulty");
+    let (host, _) = rig.start(FAULTY);
+    std::fs::copy(support::library("faulty"), rig.path("copy.so")).unwrap();
+    let error = host.add(rig.path("copy.so")).wait().unwrap_err();
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    assert_snapshot!(rig.error(&error), @r"
+    plugin `faulty` failed to discover: one file for version 1.2.0 was expected, this is one of 2; also <folder>/plugins/libfaulty.so
+      file: <folder>/copy.so
+      help: keep one of them; to run it twice, name two instances in the configuration
+    ");
+    // It is as if it had not been added: the one that runs is added already, and can be restarted.
+    assert_eq!(rig.told(&host.report()), "nothing");
+    host.add(rig.plugin("libfaulty.so")).wait().unwrap();
+    host.restart("faulty").wait().unwrap();
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn adding_a_plugin_that_fails_or_lacks_something_says_why() {
+    let rig = Rig::new();
+    let (host, _) = rig.start("[plugins.faulty]\nconfig.threshold = 1\nconfig.start = \"panic\"");
+    let place = |package: &str| {
+        let to = rig.path(&format!("{package}.so"));
+        std::fs::copy(support::library(package), &to).unwrap();
+        to
+    };
+    let needy = host.add(place("needy")).wait().unwrap_err();
+    assert_snapshot!(rig.error(&needy), @r"
+    `needy` waits for `faulty`
+    `faulty` is an instance of plugin `faulty`, which is not there.
+      help: install plugin `faulty`, correct its id, or disable `faulty`.
+      file: <folder>/needy.so
+    ");
+    let faulty = host.add(place("faulty")).wait().unwrap_err();
+    assert_snapshot!(rig.error(&faulty), @r"
+    plugin `faulty` failed to start: panicked: start went wrong
+      at: tests/plugins/faulty/src/lib.rs:_
+      file: <folder>/faulty.so
+      help: a panic is a bug of the plugin: tell its author
+    ");
+    assert_eq!(get(&host, "steady"), "200 steady 1");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn what_depends_on_a_disabled_plugin_is_blocked_until_it_is_enabled() {
+    let rig = Rig::with("faulty");
+    rig.add("needy");
+    let (host, _) = rig.start(FAULTY);
+    assert_eq!(state(&host, "needy"), "active");
+    host.disable("faulty").wait().unwrap();
+    assert_eq!((state(&host, "faulty"), state(&host, "needy")), ("disabled", "blocked"));
+    assert_eq!(get(&host, "faulty"), "404 not found");
+    assert_eq!(get(&host, "steady"), "200 steady 1");
+    assert_snapshot!(rig.told(&host.report()), @"problem: plugin `needy` is not started: it needs `faulty` (disabled)");
+    assert_snapshot!(rig.clean(&host.explain("needy")), @r#"
+    `needy` waits for `faulty`
+    `faulty` was disabled while the host ran; `enable("faulty")` starts it
+    "#);
+    host.enable("faulty").wait().unwrap();
+    assert_eq!((state(&host, "faulty"), state(&host, "needy")), ("active", "active"));
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    assert_eq!(rig.told(&host.report()), "nothing");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn what_depends_on_a_disabled_plugin_is_explained_after_a_rescan_too() {
+    let rig = Rig::with("faulty");
+    rig.add("needy");
+    let (host, _) = rig.start(FAULTY);
+    host.disable("faulty").wait().unwrap();
+    let report = host.rescan().wait().unwrap();
+    assert_snapshot!(rig.told(&report), @r"
+    problem: `needy` (needy 1.0.0) requires plugin `faulty` ^1.1, which is not there.
+      found: instance `faulty` of plugin `faulty` is present but disabled
+      help: enable `faulty`, or disable `needy`.
+    ");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn a_plugin_yields_to_load_and_comes_back() {
+    let rig = Rig::with("faulty");
+    let (host, _) =
+        rig.start(&format!("{FAULTY}\nload = {{ disable_above = 0.9, enable_below = 0.5 }}"));
+    for (load, expected) in
+        [(0.7, "active"), (0.95, "disabled"), (0.7, "disabled"), (0.4, "active"), (0.9, "active")]
+    {
+        host.report_load(load).wait().unwrap();
+        assert_eq!(state(&host, "faulty"), expected, "at load {load}");
+        assert_eq!(get(&host, "steady"), "200 steady 1");
+        if expected == "disabled" {
+            assert_eq!(get(&host, "faulty"), "404 not found");
+        }
+    }
+    host.report_load(2.0).wait().unwrap();
+    assert_snapshot!(host.explain("faulty"), @r#"`faulty` was disabled while the host ran, by `disable` or because of the load (`load` in [plugins.faulty]); `enable("faulty")` starts it"#);
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn what_an_operator_disabled_does_not_come_back_when_the_load_falls() {
+    let rig = Rig::with("faulty");
+    let (host, _) =
+        rig.start(&format!("{FAULTY}\nload = {{ disable_above = 0.9, enable_below = 0.5 }}"));
+    host.disable("faulty").wait().unwrap();
+    host.report_load(0.1).wait().unwrap();
+    assert_eq!(state(&host, "faulty"), "disabled");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn a_host_that_was_stopped_says_so() {
+    let rig = Rig::with("faulty");
+    let (host, _) = rig.start(FAULTY);
+    host.stop().wait().unwrap();
+    let error = host.start().wait().unwrap_err();
+    assert_snapshot!(rig.error(&error), @r"
+    the host was stopped
+      help: build another one
+    ");
+    assert_eq!(get(&host, "faulty"), "404 not found");
+}
+
+#[test]
+fn an_operation_on_an_unknown_instance_names_those_there_are() {
+    let rig = Rig::with("faulty");
+    let (host, _) = rig.start(FAULTY);
+    let error = host.restart("fautly").wait().unwrap_err();
+    assert_snapshot!(rig.error(&error), @r"
+    no plugin instance is called `fautly`
+      help: instances: faulty, steady
+    ");
+    host.stop().wait().unwrap();
+}
