@@ -1,6 +1,7 @@
 //! One request's way: middleware by middleware, then the handler.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hotshoe_abi::{AbiFuture, AbiHandler, AbiMiddleware, Chain};
 
@@ -15,6 +16,8 @@ pub(crate) struct HandlerEntry {
     pub(crate) version: String,
     pub(crate) object: AbiHandler,
     pub(crate) gate: Arc<Gate>,
+    /// How long a request to it may take, middleware included; by default as long as any.
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// A middleware in force.
@@ -45,12 +48,29 @@ struct Links {
     end: Matched,
 }
 
-/// Finds the route and runs the chain.
-pub(super) async fn run(routes: Arc<Routes>, mut request: Request) -> Result<Response> {
-    let path = request.path().to_owned();
-    let end = routes.find(&mut request);
-    let links = Arc::new(Links { routes, path, end });
-    links.run(0, request).await
+/// The way of one request.
+pub(super) struct Way(Arc<Links>);
+
+impl Way {
+    /// Finds the route.
+    pub(super) fn of(request: &mut Request, routes: Arc<Routes>) -> Self {
+        let path = request.path().to_owned();
+        let end = routes.find(request);
+        Self(Arc::new(Links { routes, path, end }))
+    }
+
+    /// How long it may take, if the handler's instance has a limit.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        match &self.0.end {
+            Matched::Handler(entry) => entry.timeout,
+            Matched::Nothing | Matched::OtherMethods(_) => None,
+        }
+    }
+
+    /// Runs the chain.
+    pub(super) async fn run(self, request: Request) -> Result<Response> {
+        self.0.run(0, request).await
+    }
 }
 
 impl Chain for Links {

@@ -10,6 +10,7 @@ mod routes;
 
 #[cfg(feature = "tower")]
 pub use self::http::{GatewayService, HttpBody};
+use chain::Way;
 pub(crate) use chain::{HandlerEntry, MiddlewareEntry};
 pub(crate) use routes::Routes;
 
@@ -77,13 +78,13 @@ impl Gateway {
     /// # Errors
     /// What middleware and handler report; [`ErrorKind::Timeout`] at the earlier of the call's
     /// deadline and the host's `call_timeout`.
-    pub(crate) async fn handle(&self, request: Request) -> Result<Response> {
-        let limit = match (request.call().remaining(), self.timeout) {
+    pub(crate) async fn handle(&self, mut request: Request) -> Result<Response> {
+        let way = Way::of(&mut request, self.current.load_full());
+        let limit = match (request.call().remaining(), way.timeout().or(self.timeout)) {
             (Some(left), Some(timeout)) => Some(left.min(timeout)),
             (left, timeout) => left.or(timeout),
         };
-        let run = chain::run(self.current.load_full(), request);
-        self.time.timeout(limit, "the answer to a request", run).await
+        self.time.timeout(limit, "the answer to a request", way.run(request)).await
     }
 
     /// [`handle`](Self::handle), with errors turned into responses.

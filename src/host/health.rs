@@ -49,6 +49,7 @@ impl Core {
             version: env!("CARGO_PKG_VERSION").into(),
             object: AbiHandler::new(handler.clone()),
             gate: gate.clone(),
+            timeout: None,
         };
         self.gateway.draft(|routes| {
             routes.add_handler("GET", path, entry())?;

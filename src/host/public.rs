@@ -11,6 +11,7 @@ use super::builder::PluginHostBuilder;
 use super::core::{Core, Operation};
 use super::info::{Execution, PluginInfo};
 use super::report::StartReport;
+use super::stop::Saving;
 use crate::contract::{
     Call, Error, ErrorKind, Health, Request, Response, Result, ResultExt, Storage,
 };
@@ -184,6 +185,7 @@ impl PluginHost {
                 .describe_as(ErrorKind::Io, "the file cannot be opened")
                 .map_err(|error| error.with_path(&file).with_help("correct the path"))?;
             operation.added.insert(file.clone());
+            let removed = core.take_back(operation, &file);
             core.bring_up(operation, &BTreeSet::new());
             let active = core.slots.read().values().any(|slot| {
                 slot.state.is_serving() && slot.path().is_some_and(|path| *path == file)
@@ -194,12 +196,15 @@ impl PluginHost {
             let why = core.why_not(&file);
             // As if it had not been added.
             operation.added.remove(&file);
+            operation.removed.extend(removed);
             core.bring_up(operation, &BTreeSet::new());
             Err(why)
         })
     }
 
-    /// Stops an instance, and all that depend on it, and starts them anew.
+    /// Stops an instance, and all that depend on it, and starts them anew. Each is asked for its
+    /// state, which its successor takes over; one that cannot tell it is followed by one that
+    /// starts afresh.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`]; with the reason if it is not active afterwards.
@@ -207,7 +212,8 @@ impl PluginHost {
         let id = instance.to_owned();
         self.operate("restart", move |core, operation| {
             core.must_know(&id)?;
-            let (mut down, _) = core.take_down(&BTreeSet::from([id.clone()]));
+            let ids = BTreeSet::from([id.clone()]);
+            let (mut down, _) = core.take_down_and(&ids, Saving::Keep);
             down.insert(id.clone());
             if let Some(slot) = core.slots.write().get_mut(&id) {
                 slot.restarts += 1;
@@ -538,6 +544,16 @@ impl Core {
         }
     }
 
+    /// What was removed and is in this file may run again; the ids of its instances.
+    fn take_back(&self, operation: &mut Operation, file: &Path) -> Vec<String> {
+        let Ok(Inspection::Plugin(manifest)) = verify::inspect(file) else { return Vec::new() };
+        let configured = &self.config.plugins.instances;
+        let of_it = |id: &String| {
+            configured.get(id).map_or(id, |instance| &instance.plugin) == &manifest.id
+        };
+        operation.removed.extract_if(.., of_it).collect()
+    }
+
     fn must_know(&self, id: &str) -> Result<()> {
         let slots = self.slots.read();
         if slots.contains_key(id) { Ok(()) } else { Err(self.unknown(id, slots.keys())) }
@@ -583,11 +599,12 @@ impl Core {
         call: &Call,
         input: &str,
     ) -> Result<hotshoe_abi::__stable::RString> {
-        let (plugin, pass) = self.running(instance, |slot| {
+        let (plugin, pass, timeout) = self.running(instance, |slot| {
             let running = slot.running.as_ref()?;
-            Some((running.plugin.clone(), running.gate.enter()?))
+            let timeout = self.config.timeouts_of(&slot.config).call;
+            Some((running.plugin.clone(), running.gate.enter()?, timeout))
         })?;
-        let limit = match (call.remaining(), self.config.plugins.timeouts.call) {
+        let limit = match (call.remaining(), timeout) {
             (Some(left), Some(timeout)) => Some(left.min(timeout)),
             (left, timeout) => left.or(timeout),
         };

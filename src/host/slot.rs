@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hotshoe_abi::{AbiPlugin, AbiStorage};
+use hotshoe_abi::{AbiBytes, AbiPlugin, AbiStorage};
 
 use super::context::InstanceContext;
 use crate::config::InstanceConfig;
@@ -34,9 +34,11 @@ pub(crate) struct Slot {
     pub(crate) restarts: u64,
     /// What it said when it was last asked.
     pub(crate) health: Option<Health>,
+    /// What the instance before it left for it.
+    pub(crate) saved: Option<AbiBytes>,
 }
 
-/// The same error once more, without its causes.
+/// The same error once more.
 pub(super) fn copy(error: &Error) -> Error {
     let mut copy = Error::new(error.kind(), error.message());
     if let Some(plugin) = error.plugin() {
@@ -51,8 +53,11 @@ pub(super) fn copy(error: &Error) -> Error {
     if let Some(location) = error.location() {
         copy = copy.with_location(location);
     }
-    match error.help() {
-        Some(help) => copy.with_help(help),
+    if let Some(help) = error.help() {
+        copy = copy.with_help(help);
+    }
+    match std::error::Error::source(error) {
+        Some(cause) => copy.caused_by(cause),
         None => copy,
     }
 }
@@ -81,6 +86,7 @@ impl Slot {
             started: 0,
             restarts: 0,
             health: None,
+            saved: None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_lite::future::block_on;
-use hotshoe_abi::{AbiContext, AbiContributions, AbiLog, AbiPlugin, PluginModuleRef};
+use hotshoe_abi::{AbiBytes, AbiContext, AbiContributions, AbiLog, AbiPlugin, PluginModuleRef};
 
 use super::collect::{Collector, Contributions};
 use super::context::InstanceContext;
@@ -46,6 +46,8 @@ struct Order {
     context: Arc<InstanceContext>,
     open: Option<PluginModuleRef>,
     timeouts: Timeouts,
+    /// What the instance before it left for it, until its worker takes it.
+    saved: Option<AbiBytes>,
 }
 
 impl Core {
@@ -163,7 +165,7 @@ impl Core {
             let batch: Vec<(Order, Worker<Mounted>)> = waiting
                 .by_ref()
                 .take(SIDE_BY_SIDE)
-                .map(|order| {
+                .map(|mut order| {
                     let worker = order.spawn();
                     (order, worker)
                 })
@@ -224,6 +226,7 @@ impl Core {
             candidate,
             open,
             timeouts: self.config.timeouts_of(&slot.config),
+            saved: slot.saved.take(),
             context: Arc::new(context),
         })
     }
@@ -243,6 +246,18 @@ impl Core {
         for service in contributions.services.drain(..) {
             self.services.add(service);
         }
+        // Here, one instance after the other, so that equal priorities keep the order of the start.
+        self.gateway.draft(|routes| {
+            for (object, priority, paths) in contributions.middleware.drain(..) {
+                routes.add_middleware(MiddlewareEntry {
+                    instance: id.clone(),
+                    object,
+                    gate: mounted.gate.clone(),
+                    priority: order.config.priority.unwrap_or(priority),
+                    paths,
+                });
+            }
+        });
         let subscriptions = contributions
             .event_handlers
             .drain(..)
@@ -308,7 +323,7 @@ impl Core {
 }
 
 impl Order {
-    fn spawn(&self) -> Worker<Mounted> {
+    fn spawn(&mut self) -> Worker<Mounted> {
         let work = Self {
             core: self.core.clone(),
             config: self.config.clone(),
@@ -316,13 +331,14 @@ impl Order {
             context: self.context.clone(),
             open: self.open,
             timeouts: self.timeouts.clone(),
+            saved: self.saved.take(),
         };
         let limit = Some(self.timeouts.load);
         Worker::spawn(&self.config.id, Phase::Load, limit, move |stage| work.mount(stage))
     }
 
     /// From a candidate to a started instance, on the worker's thread.
-    fn mount(self, stage: &Stage) -> Result<Mounted> {
+    fn mount(mut self, stage: &Stage) -> Result<Mounted> {
         let begin = Instant::now();
         let (module, opened) = self.module()?;
         stage.enter(Phase::Initialize, self.timeouts.initialize)?;
@@ -335,6 +351,9 @@ impl Order {
                     None => error,
                 }
             })?;
+        if let Some(state) = self.saved.take() {
+            block_on(plugin.restore_state(state))?;
+        }
         stage.enter(Phase::Contribute, None)?;
         let contributions = self.contributions(&plugin)?;
         let gate = Arc::new(Gate::closed());
@@ -397,8 +416,8 @@ impl Order {
         taken
     }
 
-    /// Puts routes and middleware into the routes to be, behind a closed gate: whoever comes
-    /// second learns it before it is started.
+    /// Puts handlers into the routes to be, behind a closed gate: whoever comes second learns it
+    /// before it is started.
     fn reserve(
         &self,
         mut taken: Contributions,
@@ -415,17 +434,9 @@ impl Order {
                     version: self.candidate.manifest.version.to_string(),
                     object,
                     gate: gate.clone(),
+                    timeout: self.timeouts.call,
                 };
                 routes.add_handler(&method, &path, entry)?;
-            }
-            for (object, priority, paths) in taken.middleware.drain(..) {
-                routes.add_middleware(MiddlewareEntry {
-                    instance: id.clone(),
-                    object,
-                    gate: gate.clone(),
-                    priority: self.config.priority.unwrap_or(priority),
-                    paths,
-                });
             }
             Ok(())
         })?;

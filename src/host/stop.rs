@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures_lite::future::block_on;
+use hotshoe_abi::__stable::ROption;
+use hotshoe_abi::AbiBytes;
 
 use super::core::Core;
 use super::slot::{Running, copy};
@@ -15,6 +17,15 @@ use crate::runtime::Timekeeper;
 impl Core {
     /// Stops these and all that depend on them; who was stopped, and what went wrong.
     pub(super) fn take_down(&self, ids: &BTreeSet<String>) -> (BTreeSet<String>, Vec<Error>) {
+        self.take_down_and(ids, Saving::Forget)
+    }
+
+    /// The same, and perhaps keeps their state for their successors.
+    pub(super) fn take_down_and(
+        &self,
+        ids: &BTreeSet<String>,
+        saving: Saving,
+    ) -> (BTreeSet<String>, Vec<Error>) {
         let down = self.with_dependents(ids);
         let mut left = down.clone();
         let mut errors = Vec::new();
@@ -23,7 +34,7 @@ impl Core {
             for id in &level {
                 left.remove(id);
             }
-            errors.extend(self.stop_level(level));
+            errors.extend(self.stop_level(level, saving));
         }
         (down, errors)
     }
@@ -66,7 +77,7 @@ impl Core {
         if free.is_empty() { left.iter().cloned().collect() } else { free }
     }
 
-    fn stop_level(&self, level: Vec<String>) -> Vec<Error> {
+    fn stop_level(&self, level: Vec<String>, saving: Saving) -> Vec<Error> {
         let mut stopping = Vec::new();
         {
             let mut slots = self.slots.write();
@@ -93,7 +104,7 @@ impl Core {
             }
             let (name, time) = (id.clone(), self.time.clone());
             let worker = Worker::spawn(&id, Phase::Stop, Some(limit), move |_| {
-                end(&name, running, limit, &time)
+                end(&name, running, limit, &time, saving)
             });
             workers.push((id, worker));
         }
@@ -103,7 +114,8 @@ impl Core {
             let mut slots = self.slots.write();
             let Some(slot) = slots.get_mut(&id) else { continue };
             match outcome {
-                Ok(()) => {
+                Ok(saved) => {
+                    slot.saved = saved;
                     slot.step(Event::Stopped);
                     tracing::info!(plugin = id, "stopped");
                 }
@@ -117,8 +129,24 @@ impl Core {
     }
 }
 
-/// Ends one instance, on a thread of its own: lets calls finish, then stops it, then drops it.
-fn end(id: &str, running: Running, limit: Duration, time: &Timekeeper) -> Result<()> {
+/// What becomes of the state of an instance that ends.
+#[derive(Clone, Copy)]
+pub(super) enum Saving {
+    /// It is kept for the successor.
+    Keep,
+    /// There is no successor.
+    Forget,
+}
+
+/// Ends one instance, on a thread of its own: lets calls finish, asks for its state
+/// if somebody wants it, then stops it, then drops it.
+fn end(
+    id: &str,
+    running: Running,
+    limit: Duration,
+    time: &Timekeeper,
+    saving: Saving,
+) -> Result<Option<AbiBytes>> {
     running.context.begin_stop();
     // What hangs must leave time for `stop` itself.
     let patience = Instant::now() + limit.mul_f64(0.8);
@@ -142,7 +170,15 @@ fn end(id: &str, running: Running, limit: Duration, time: &Timekeeper) -> Result
     if block_on(time.timeout(Some(left), "the end of events and jobs", quiet)).is_err() {
         tracing::warn!(plugin = id, "stopped with events or jobs still going on");
     }
+    let saved = match saving {
+        Saving::Keep => block_on(running.plugin.save_state()).unwrap_or_else(|error| {
+            // The successor starts afresh; that is better than not at all.
+            tracing::error!(plugin = id, %error, "its state is lost");
+            ROption::RNone
+        }),
+        Saving::Forget => ROption::RNone,
+    };
     let outcome = block_on(running.plugin.stop());
     running.context.end();
-    outcome
+    outcome.map(|()| saved.into_option())
 }

@@ -171,6 +171,7 @@ fn adding_a_file_that_is_broken_says_how() {
       file: <folder>/text.so
       help: add a library that was built from a plugin crate
     [invalid_plugin] a whole library was expected, this one of _ bytes is damaged or cut off
+      because: Invalid ELF section header offset/size/alignment
       file: <folder>/cut.so
       help: copy or build the file again
     ");

@@ -1,0 +1,71 @@
+//! One suite for all mounts: what a plugin does, and what its host does with it, is the same
+//! whether the plugin is linked in, loaded from the workspace's build, or loaded from a build of
+//! its own; and whether the futures are polled by tokio, by smol, or by a bare `block_on`.
+//!
+//! A behaviour is an `async fn` named as a sentence that takes a [`Stage`](stage::Stage).
+//! `on_every_mount!` makes nine tests of it: `events::events_arrive_in_order::loaded_on_smol`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod journal;
+mod stage;
+
+/// The tests of each behaviour, on every mount and every executor.
+macro_rules! on_every_mount {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            use crate::stage::{Executor, Mount, run};
+
+            on_every_mount!(@each super::$name =>
+                linked_on_tokio: Linked Tokio, linked_on_smol: Linked Smol,
+                linked_on_block_on: Linked Bare, loaded_on_tokio: Loaded Tokio,
+                loaded_on_smol: Loaded Smol, loaded_on_block_on: Loaded Bare,
+                built_alone_on_tokio: Alone Tokio, built_alone_on_smol: Alone Smol,
+                built_alone_on_block_on: Alone Bare,
+            );
+        }
+    )*};
+    (@each $behaviour:path => $($test:ident: $mount:ident $executor:ident),* $(,)?) => {$(
+        #[test]
+        fn $test() {
+            run(Mount::$mount, Executor::$executor, $behaviour);
+        }
+    )*};
+}
+
+/// The same for behaviours that need a file.
+macro_rules! on_every_loaded_mount {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            use crate::stage::{Executor, Mount, run};
+
+            on_every_mount!(@each super::$name =>
+                loaded_on_tokio: Loaded Tokio, loaded_on_smol: Loaded Smol,
+                loaded_on_block_on: Loaded Bare, built_alone_on_tokio: Alone Tokio,
+                built_alone_on_smol: Alone Smol, built_alone_on_block_on: Alone Bare,
+            );
+        }
+    )*};
+}
+
+mod bodies;
+mod cancellation;
+mod containment;
+mod contributions;
+mod defaults;
+mod doors;
+mod events;
+mod instances;
+mod lifecycle;
+mod limits;
+mod middleware;
+mod permissions;
+mod records;
+mod requests;
+mod services;
+mod state;
+mod storage;
+mod switching;
+mod tasks;
+mod tower;
