@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{HandlerEntry, MiddlewareEntry, refuse};
 use crate::contract::{Request, Result};
+use crate::runtime::Gate;
 
 /// Routes and middleware in force.
 #[derive(Clone, Default)]
@@ -42,7 +43,11 @@ impl Routes {
         let method = method.to_ascii_uppercase();
         let instance = entry.instance.clone();
         let mut methods = self.patterns.get(path).map(|m| (**m).clone()).unwrap_or_default();
-        if let Some(other) = methods.get(&method) {
+        // A successor takes over the routes that its predecessor kept for it.
+        let taken = methods
+            .get(&method)
+            .filter(|other| other.instance != instance || Arc::ptr_eq(&other.gate, &entry.gate));
+        if let Some(other) = taken {
             return Err(refuse(
                 &instance,
                 format!("the route {method} {path} is answered by `{}` already", other.instance),
@@ -73,20 +78,34 @@ impl Routes {
         self.middleware.insert(at, Arc::new(entry));
     }
 
+    /// Removes the middleware of an instance.
+    pub(crate) fn remove_middleware(&mut self, instance: &str) {
+        self.middleware.retain(|entry| entry.instance != instance);
+    }
+
     /// Removes all that an instance contributed.
     pub(crate) fn remove(&mut self, instance: &str) {
-        self.middleware.retain(|entry| entry.instance != instance);
+        self.remove_middleware(instance);
+        self.keep(|entry| entry.instance != instance);
+    }
+
+    /// Removes what a predecessor behind another gate left of an instance.
+    pub(crate) fn remove_all_but(&mut self, instance: &str, gate: &Arc<Gate>) {
+        self.keep(|entry| entry.instance != instance || Arc::ptr_eq(&entry.gate, gate));
+    }
+
+    fn keep(&mut self, keep: impl Fn(&HandlerEntry) -> bool) {
         let touched: Vec<String> = self
             .patterns
             .iter()
-            .filter(|(_, methods)| methods.values().any(|entry| entry.instance == instance))
+            .filter(|(_, methods)| !methods.values().all(|entry| keep(entry)))
             .map(|(path, _)| path.clone())
             .collect();
         for path in touched {
             let Some(methods) = self.patterns.remove(&path) else { continue };
             self.paths.remove(&path);
             let mut methods = (*methods).clone();
-            methods.retain(|_, entry| entry.instance != instance);
+            methods.retain(|_, entry| keep(entry));
             if methods.is_empty() {
                 continue;
             }

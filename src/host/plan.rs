@@ -13,6 +13,7 @@ use crate::contract::{Error, ErrorKind};
 use crate::discover::{self, Candidate, Found, Source};
 use crate::resolve::{self, Disabled, Need, Plan, Request};
 use crate::sdk::LinkedPlugin;
+use crate::services::Grants;
 
 /// What should run.
 pub(super) struct Intent {
@@ -259,11 +260,16 @@ impl Core {
                 Some((slot.id.clone(), slot.candidate.as_ref()?.manifest.version.clone()))
             })
             .collect();
-        let with_storage: BTreeSet<&str> = candidates
+        let permissions: BTreeMap<&str, &Vec<String>> = candidates
             .iter()
-            .filter(|candidate| candidate.manifest.permissions.iter().any(|p| p == "storage"))
-            .map(|candidate| candidate.manifest.id.as_str())
+            .map(|candidate| (candidate.manifest.id.as_str(), &candidate.manifest.permissions))
             .collect();
+        let with_storage = |instance: &InstanceConfig| {
+            permissions.get(instance.plugin.as_str()).is_some_and(|declared| {
+                let (granted, denied) = (instance.permissions.clone(), instance.deny.clone());
+                Grants::new((*declared).clone(), granted, denied).allow("storage")
+            })
+        };
         let wanted: Vec<resolve::Candidate> = candidates
             .iter()
             .map(|candidate| resolve::Candidate {
@@ -285,7 +291,7 @@ impl Core {
                 };
                 if let Some(storage) = storage
                     && storage != instance.id
-                    && with_storage.contains(instance.plugin.as_str())
+                    && with_storage(instance)
                 {
                     wish.needs.push(Need {
                         instance: storage.to_owned(),

@@ -219,6 +219,7 @@ impl PluginHost {
                 slot.restarts += 1;
             }
             core.bring_up(operation, &down);
+            core.withdraw_routes(&down);
             core.must_run(&id)?;
             Ok(StartReport::of(core))
         })

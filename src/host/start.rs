@@ -248,6 +248,7 @@ impl Core {
         }
         // Here, one instance after the other, so that equal priorities keep the order of the start.
         self.gateway.draft(|routes| {
+            routes.remove_all_but(&id, &mounted.gate);
             for (object, priority, paths) in contributions.middleware.drain(..) {
                 routes.add_middleware(MiddlewareEntry {
                     instance: id.clone(),

@@ -88,10 +88,11 @@ impl Core {
                 stopping.push((id, running, self.config.timeouts_of(&slot.config).stop));
             }
         }
+        // Its routes stay until it has ended: whoever calls learns "not now" instead of "not here".
         self.gateway.draft(|routes| {
             for (id, running, _) in &stopping {
                 running.gate.close();
-                routes.remove(id);
+                routes.remove_middleware(id);
             }
         });
         self.gateway.publish();
@@ -109,8 +110,10 @@ impl Core {
             workers.push((id, worker));
         }
         let mut errors = Vec::new();
+        let mut ended = Vec::new();
         for (id, worker) in workers {
             let outcome = worker.wait();
+            ended.push(id.clone());
             let mut slots = self.slots.write();
             let Some(slot) = slots.get_mut(&id) else { continue };
             match outcome {
@@ -125,7 +128,21 @@ impl Core {
                 }
             }
         }
+        if matches!(saving, Saving::Forget) {
+            self.withdraw_routes(&ended);
+        }
         errors
+    }
+
+    /// Takes the routes of these instances away, of those that do not run.
+    pub(super) fn withdraw_routes<'a>(&self, ids: impl IntoIterator<Item = &'a String>) {
+        let gone: Vec<&String> = {
+            let slots = self.slots.read();
+            let running = |id: &str| slots.get(id).is_some_and(|slot| slot.running.is_some());
+            ids.into_iter().filter(|id| !running(id)).collect()
+        };
+        self.gateway.draft(|routes| gone.into_iter().for_each(|id| routes.remove(id)));
+        self.gateway.publish();
     }
 }
 
@@ -148,14 +165,14 @@ fn end(
     saving: Saving,
 ) -> Result<Option<AbiBytes>> {
     running.context.begin_stop();
+    for schedule in &running.schedules {
+        schedule.end();
+    }
     // What hangs must leave time for `stop` itself.
     let patience = Instant::now() + limit.mul_f64(0.8);
     let inside = running.gate.drain(patience);
     if inside > 0 {
         tracing::warn!(plugin = id, calls = inside, "stopped with calls still going on");
-    }
-    for schedule in &running.schedules {
-        schedule.end();
     }
     let quiet = async {
         for subscription in &running.subscriptions {

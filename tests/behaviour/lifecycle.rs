@@ -45,6 +45,7 @@ async fn a_request_that_is_inside_is_answered_before_its_plugin_stops(stage: Sta
     until_stop.await.unwrap();
     stage.a_while().await;
     assert_eq!(stage.journal.count("probe: stop"), 0);
+    assert_eq!(get(&host, "/who").await.status(), 503, "not now, rather than not here");
     stage.journal.release("request");
     stage.journal.release("execute");
     assert_eq!(text(held.await.unwrap()).await, "released");
