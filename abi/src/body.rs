@@ -49,7 +49,8 @@ pub trait BodyStream: Send + 'static {
     /// The next chunk, `None` at the end. Not called again after the end or an error.
     fn poll_chunk(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes>>>;
 
-    /// The exact length in bytes, if it is known.
+    /// The exact length in bytes of what is still to come, if it is known. Asked before the first
+    /// chunk and after each.
     fn len(&self) -> Option<u64> {
         None
     }
@@ -62,7 +63,8 @@ pub trait BodyStream: Send + 'static {
 
 // SAFETY: a body holds owned bytes or a `BodyStream`, which is `Send`.
 unsafe impl Send for Body {}
-// SAFETY: through `&Body` only the length is read, from data that `&Body` alone cannot change.
+// SAFETY: through `&Body` only the length is read: that of immutable bytes, or the number that a
+// stream was last asked for by whoever had it exclusively. A stream itself need not be `Sync`.
 unsafe impl Sync for Body {}
 
 impl Body {
@@ -74,7 +76,7 @@ impl Body {
     /// A body whose chunks come from `stream`.
     pub fn stream<S: BodyStream>(stream: S) -> Self {
         Self {
-            data: Box::into_raw(Box::new(Streaming { stream: Some(stream) })).cast(),
+            data: Box::into_raw(Box::new(Streaming::new(stream))).cast(),
             vtable: BodyVTableRef(Streaming::<S>::VTABLE.as_prefix()),
         }
     }
@@ -265,9 +267,17 @@ unsafe extern "C" fn full_drop(data: *mut ()) {
 
 struct Streaming<S> {
     stream: Option<S>,
+    /// What the stream said of its length. It is not asked through `&Body`, which several threads
+    /// may share: a stream is `Send` and need not be `Sync`.
+    len: u64,
 }
 
 impl<S: BodyStream> Streaming<S> {
+    fn new(stream: S) -> Self {
+        let len = stream.len().unwrap_or(u64::MAX);
+        Self { stream: Some(stream), len }
+    }
+
     staticref! {
         const VTABLE: WithMetadata<BodyVTable> = WithMetadata::new(BodyVTable {
             take_full: Self::take_full,
@@ -282,9 +292,10 @@ impl<S: BodyStream> Streaming<S> {
     }
 
     unsafe extern "C" fn poll_chunk(data: *mut (), waker: &AbiWaker) -> AbiPoll<ROption<AbiBytes>> {
-        // SAFETY: in this table the data is a boxed `Streaming<S>`, lent exclusively and never
-        // moved out of its box, so pinning the stream is sound.
-        let mut slot = unsafe { Pin::new_unchecked(&mut (*data.cast::<Self>()).stream) };
+        // SAFETY: in this table the data is a boxed `Streaming<S>`, lent exclusively.
+        let this = unsafe { &mut *data.cast::<Self>() };
+        // SAFETY: the stream is never moved out of its box, so pinning it is sound.
+        let mut slot = unsafe { Pin::new_unchecked(&mut this.stream) };
         let polled = waker.with(|waker| {
             guard(|| match slot.as_mut().as_pin_mut() {
                 Some(stream) => stream.poll_chunk(&mut Context::from_waker(waker)),
@@ -300,13 +311,15 @@ impl<S: BodyStream> Streaming<S> {
         if over {
             contain(|| slot.set(None));
         }
+        let len = guard(|| slot.as_ref().as_pin_ref().and_then(|stream| stream.len()));
+        this.len = len.ok().flatten().unwrap_or(u64::MAX);
         AbiPoll::Ready(chunk.into())
     }
 
     unsafe extern "C" fn len(data: *const ()) -> u64 {
-        // SAFETY: in this table the data is a live boxed `Streaming<S>`.
-        let this = unsafe { &*data.cast::<Self>() };
-        guard(|| this.stream.as_ref().and_then(S::len)).ok().flatten().unwrap_or(u64::MAX)
+        // SAFETY: in this table the data is a live boxed `Streaming<S>`; only a number of it is
+        // read, so that it does not matter who else holds `&Body`.
+        unsafe { (*data.cast::<Self>()).len }
     }
 
     unsafe extern "C" fn drop(data: *mut ()) {

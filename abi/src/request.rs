@@ -1,5 +1,6 @@
 //! A request as a handle: what is behind it stays where it was made.
 
+use std::any::TypeId;
 use std::fmt;
 
 use abi_stable::StableAbi;
@@ -86,20 +87,31 @@ impl Request {
     /// A request over any type that answers for one.
     pub fn from_parts<P: RequestParts>(parts: P) -> Self {
         Self {
-            data: Box::into_raw(Box::new(parts)).cast(),
+            data: Box::into_raw(Box::new(Boxed {
+                head: Head { type_id: TypeId::of::<P>(), drop: drop_boxed::<P> },
+                parts,
+            }))
+            .cast(),
             vtable: RequestVTableRef(Table::<P>::VTABLE.as_prefix()),
         }
     }
 
     /// The parts, if this library made the request from exactly this type.
     pub fn into_parts<P: RequestParts>(self) -> Result<P, Self> {
-        if !std::ptr::fn_addr_eq(self.vtable.drop(), Table::<P>::drop as unsafe extern "C" fn(_)) {
+        // The address of a generic function tells no types apart: two that do the same may be one
+        // after optimisation, and one may be there twice. So all of this library's requests share
+        // one function, and the type is in the box.
+        if !std::ptr::fn_addr_eq(self.vtable.drop(), drop_parts as unsafe extern "C" fn(_)) {
+            return Err(self);
+        }
+        // SAFETY: the request was made by `from_parts` of this library, so its data begins so.
+        if unsafe { (*self.data.cast::<Head>()).type_id } != TypeId::of::<P>() {
             return Err(self);
         }
         let this = std::mem::ManuallyDrop::new(self);
-        // SAFETY: the table is ours for `P`, so the data is the box of `from_parts`; it is moved
-        // out once.
-        Ok(*unsafe { Box::from_raw(this.data.cast::<P>()) })
+        // SAFETY: the data is the box that `from_parts::<P>` made; it is moved out once.
+        let boxed = unsafe { Box::from_raw(this.data.cast::<Boxed<P>>()) };
+        Ok(boxed.parts)
     }
 
     /// The method, upper case.
@@ -298,21 +310,49 @@ impl RequestBuilder {
     }
 }
 
+/// What a request of this library points at, whatever its parts are.
+#[repr(C)]
+struct Head {
+    type_id: TypeId,
+    drop: unsafe fn(*mut ()),
+}
+
+#[repr(C)]
+struct Boxed<P> {
+    head: Head,
+    parts: P,
+}
+
+/// # Safety
+/// `object` is the box that `from_parts::<P>` made; called once.
+unsafe fn drop_boxed<P>(object: *mut ()) {
+    // SAFETY: by contract.
+    drop(unsafe { Box::from_raw(object.cast::<Boxed<P>>()) });
+}
+
+/// The `drop` of every request of this library, and of no other's.
+unsafe extern "C" fn drop_parts(object: *mut ()) {
+    // SAFETY: in this table the data was made by `from_parts` of this library.
+    let drop = unsafe { (*object.cast::<Head>()).drop };
+    // SAFETY: it belongs to the box; a handle drops its data once.
+    contain(|| unsafe { drop(object) });
+}
+
 /// The table of a request over `P`.
 struct Table<P>(P);
 
 /// # Safety
-/// The object is a `P` of this library, lent by a live handle.
+/// The object is a `Boxed<P>` of this library, lent by a live handle.
 unsafe fn parts<'a, P>(object: RRef<'a, ()>) -> &'a P {
     // SAFETY: by contract.
-    unsafe { object.transmute_into_ref() }
+    &unsafe { object.transmute_into_ref::<Boxed<P>>() }.parts
 }
 
 /// # Safety
-/// The object is a `P` of this library, lent exclusively by a live handle.
+/// The object is a `Boxed<P>` of this library, lent exclusively by a live handle.
 unsafe fn parts_mut<'a, P>(object: RMut<'a, ()>) -> &'a mut P {
     // SAFETY: by contract.
-    unsafe { object.transmute_into_mut() }
+    &mut unsafe { object.transmute_into_mut::<Boxed<P>>() }.parts
 }
 
 // SAFETY, for every function of this table: it is reached only through a `Request` that
@@ -336,7 +376,7 @@ impl<P: RequestParts> Table<P> {
             set_call: Self::set_call,
             take_body: Self::take_body,
             set_body: Self::set_body,
-            drop: Self::drop,
+            drop: drop_parts,
         });
     }
 
@@ -414,10 +454,5 @@ impl<P: RequestParts> Table<P> {
 
     unsafe extern "C" fn set_body(object: RMut<'_, ()>, body: Body) {
         unsafe { parts_mut::<P>(object) }.set_body(body);
-    }
-
-    unsafe extern "C" fn drop(object: *mut ()) {
-        let parts = unsafe { Box::from_raw(object.cast::<P>()) };
-        contain(|| drop(parts));
     }
 }

@@ -11,11 +11,14 @@ use super::Crossing;
 use crate::contract::{Error, Result};
 
 /// The return type of a method: always able to carry an error, because the other side may panic.
+///
+/// # Safety
+/// As for [`Crossing`]: the same signature, the same wire type.
 #[diagnostic::on_unimplemented(
     message = "a method of an extension point cannot return `{Self}`",
     note = "return `hotshoe::Result<T>`, or `hotshoe::Deferred<T>` for an asynchronous method"
 )]
-pub trait Answer: Sized {
+pub unsafe trait Answer: Sized {
     /// What crosses.
     type Wire: StableAbi;
 
@@ -32,7 +35,8 @@ pub trait Answer: Sized {
     fn from_wire(wire: Self::Wire) -> Self;
 }
 
-impl<T: Crossing> Answer for Result<T> {
+// SAFETY: `RResult` of what the signature of `T` stands for.
+unsafe impl<T: Crossing> Answer for Result<T> {
     type Wire = RResult<T::Wire, Error>;
 
     fn signature() -> String {
@@ -86,7 +90,8 @@ impl<T: Crossing> Future for Deferred<T> {
     }
 }
 
-impl<T: Crossing + 'static> Answer for Deferred<T> {
+// SAFETY: `AbiFuture` of what the signature of `T` stands for; no `T` has a signature with `async`.
+unsafe impl<T: Crossing + 'static> Answer for Deferred<T> {
     type Wire = AbiFuture<'static, T::Wire>;
 
     fn signature() -> String {

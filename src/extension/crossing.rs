@@ -12,12 +12,16 @@ use crate::contract::{Call, Error, ErrorKind, Result};
 ///
 /// Implemented for numbers, `bool`, `char`, `()`, `&str`, `String`, `&[u8]`, `Vec<u8>`,
 /// [`Bytes`], `&Call`, `Option<T>`, `Vec<T>`, and for anything that serde can carry as [`Json`].
+///
+/// # Safety
+/// Two libraries that were built apart compare nothing but signatures: whatever has the same
+/// [`signature`](Self::signature) has the same [`Wire`](Self::Wire), in every version of both.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not cross library boundaries",
     note = "numbers, bool, char, &str, String, &[u8], Vec<u8>, Bytes, &Call, Option and Vec of \
             them do; wrap any other type that serde can carry in `hotshoe::Json`"
 )]
-pub trait Crossing: Sized {
+pub unsafe trait Crossing: Sized {
     /// What crosses.
     type Wire: StableAbi;
 
@@ -36,7 +40,8 @@ pub trait Crossing: Sized {
 
 macro_rules! as_is {
     ($($type:ty),*) => {$(
-        impl Crossing for $type {
+        // SAFETY: the signature is the name of the type, which crosses as it is.
+        unsafe impl Crossing for $type {
             type Wire = $type;
 
             fn signature() -> String {
@@ -60,7 +65,8 @@ as_is!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize, f32, f64, bool, ());
 
 macro_rules! converted {
     ($(<$($life:lifetime)?> $type:ty as $wire:ty = $name:literal: $to:expr, $from:expr;)*) => {$(
-        impl$(<$life>)? Crossing for $type {
+        // SAFETY: each name in the list below stands for one type.
+        unsafe impl$(<$life>)? Crossing for $type {
             type Wire = $wire;
 
             fn signature() -> String {
@@ -93,7 +99,8 @@ converted! {
     });
 }
 
-impl<T: Crossing> Crossing for Option<T> {
+// SAFETY: `ROption` of what the signature of `T` stands for.
+unsafe impl<T: Crossing> Crossing for Option<T> {
     type Wire = ROption<T::Wire>;
 
     fn signature() -> String {
@@ -111,7 +118,8 @@ impl<T: Crossing> Crossing for Option<T> {
     }
 }
 
-impl<T: Crossing> Crossing for Vec<T> {
+// SAFETY: `RVec` of what the signature of `T` stands for.
+unsafe impl<T: Crossing> Crossing for Vec<T> {
     type Wire = RVec<T::Wire>;
 
     fn signature() -> String {
@@ -134,7 +142,8 @@ impl<T: Crossing> Crossing for Vec<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Json<T>(pub T);
 
-impl<T: Serialize + DeserializeOwned> Crossing for Json<T> {
+// SAFETY: it crosses as `RString`, whatever `T` is.
+unsafe impl<T: Serialize + DeserializeOwned> Crossing for Json<T> {
     type Wire = RString;
 
     fn signature() -> String {

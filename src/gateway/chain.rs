@@ -14,10 +14,24 @@ use crate::runtime::Gate;
 pub(crate) struct HandlerEntry {
     pub(crate) instance: String,
     pub(crate) version: String,
-    pub(crate) object: AbiHandler,
+    /// None once the instance has begun to end: the entry only says whose the route is.
+    pub(crate) object: Option<AbiHandler>,
     pub(crate) gate: Arc<Gate>,
     /// How long a request to it may take, middleware included; by default as long as any.
     pub(crate) timeout: Option<Duration>,
+}
+
+impl HandlerEntry {
+    /// The same without its object, which the instance's end is to drop.
+    pub(super) fn vacant(&self) -> Self {
+        Self {
+            instance: self.instance.clone(),
+            version: self.version.clone(),
+            object: None,
+            gate: self.gate.clone(),
+            timeout: self.timeout,
+        }
+    }
 }
 
 /// A middleware in force.
@@ -101,14 +115,14 @@ impl Links {
     async fn end(&self, request: Request) -> Result<Response> {
         match &self.end {
             Matched::Handler(entry) => {
-                let Some(_pass) = entry.gate.enter() else {
+                let (Some(_pass), Some(object)) = (entry.gate.enter(), &entry.object) else {
                     return Err(Error::new(
                         ErrorKind::Unavailable,
                         "it is being stopped and takes no more requests",
                     )
                     .with_plugin(&entry.instance));
                 };
-                let answer = entry.object.handle(request).await;
+                let answer = object.handle(request).await;
                 let mut response = answer.map_err(|error| named(error, &entry.instance))?;
                 // For middleware that tells who answered, such as an access log.
                 if !self.routes.middleware.is_empty() {

@@ -82,7 +82,8 @@ fn export(mut response: Response) -> ::http::Response<HttpBody> {
         // A header that is none was a plugin's mistake; the answer is still worth sending.
         let pair = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value));
         if let (Ok(name), Ok(value)) = pair {
-            out.headers_mut().append(name, value);
+            // Nor is one that is too many.
+            let _ = out.headers_mut().try_append(name, value);
         }
     }
     out
@@ -141,7 +142,8 @@ impl RequestParts for HttpRequest {
     fn append_header(&mut self, name: &str, value: &[u8]) {
         let pair = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value));
         if let (Ok(name), Ok(value)) = pair {
-            self.parts.headers.append(name, value);
+            // Beyond some ten thousand headers there is no place for more.
+            let _ = self.parts.headers.try_append(name, value);
         }
     }
 
@@ -226,5 +228,44 @@ impl http_body::Body for HttpBody {
 
     fn size_hint(&self) -> SizeHint {
         self.0.len().map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct NoBody;
+
+    impl http_body::Body for NoBody {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(None)
+        }
+    }
+
+    #[test]
+    fn a_plugin_that_adds_headers_without_end_is_not_the_end_of_the_program() {
+        let (parts, ()) = ::http::Request::new(()).into_parts();
+        let mut request = import(parts, NoBody, Call::none());
+        let mut response = Response::new(200);
+        for number in 0..40_000 {
+            request.append_header(&format!("x-{number}"), "1");
+            response.append_header(&format!("x-{number}"), "1");
+        }
+        assert_eq!(request.header("x-0"), Some("1"));
+        assert!(export(response).headers().len() > 10_000);
+    }
+
+    #[test]
+    fn parts_come_back_out_wherever_they_went_in() {
+        let (parts, ()) = ::http::Request::new(()).into_parts();
+        let request = import(parts, NoBody, Call::none());
+        assert!(request.into_parts::<HttpRequest>().is_ok());
     }
 }

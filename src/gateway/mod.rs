@@ -12,7 +12,7 @@ mod routes;
 pub use self::http::{GatewayService, HttpBody};
 use chain::Way;
 pub(crate) use chain::{HandlerEntry, MiddlewareEntry};
-pub(crate) use routes::Routes;
+pub(crate) use routes::{Removed, Routes};
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -67,7 +67,8 @@ impl Gateway {
         change(&mut self.draft.lock())
     }
 
-    /// Puts the routes to be in force.
+    /// Puts the routes to be in force. The table that was drops here: whoever removed something
+    /// from it holds that ([`Removed`]), so no plugin's code runs.
     pub(crate) fn publish(&self) {
         let draft = self.draft.lock();
         self.current.store(Arc::new(draft.clone()));

@@ -21,6 +21,21 @@ pub(crate) struct Routes {
 
 type Methods = BTreeMap<String, Arc<HandlerEntry>>;
 
+/// What an instance contributed, taken out of the routes.
+#[derive(Default)]
+#[must_use = "dropping it runs the plugin's code: not under a lock"]
+pub(crate) struct Removed {
+    handlers: Vec<Arc<HandlerEntry>>,
+    middleware: Vec<Arc<MiddlewareEntry>>,
+}
+
+impl Removed {
+    /// Whether there is nothing of a plugin in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.handlers.iter().all(|entry| entry.object.is_none()) && self.middleware.is_empty()
+    }
+}
+
 /// Where a request ends.
 pub(super) enum Matched {
     Handler(Arc<HandlerEntry>),
@@ -38,7 +53,7 @@ impl Routes {
         &mut self,
         method: &str,
         path: &str,
-        entry: HandlerEntry,
+        entry: Arc<HandlerEntry>,
     ) -> Result<()> {
         let method = method.to_ascii_uppercase();
         let instance = entry.instance.clone();
@@ -54,7 +69,7 @@ impl Routes {
                 "disable one of the two plugins",
             ));
         }
-        methods.insert(method, Arc::new(entry));
+        methods.insert(method, entry);
         let methods = Arc::new(methods);
         self.paths.remove(path);
         if let Err(error) = self.paths.insert(path, methods.clone()) {
@@ -79,22 +94,65 @@ impl Routes {
     }
 
     /// Removes the middleware of an instance.
-    pub(crate) fn remove_middleware(&mut self, instance: &str) {
-        self.middleware.retain(|entry| entry.instance != instance);
+    pub(crate) fn remove_middleware(&mut self, instance: &str) -> Removed {
+        let of_it = |entry: &mut Arc<MiddlewareEntry>| entry.instance == instance;
+        let middleware = self.middleware.extract_if(.., of_it).collect();
+        Removed { handlers: Vec::new(), middleware }
+    }
+
+    /// Removes all that an instance contributed but the routes themselves: who calls them learns
+    /// that it is not there now.
+    pub(crate) fn vacate(&mut self, instance: &str) -> Removed {
+        let mut removed = self.remove_middleware(instance);
+        let touched: Vec<String> = self
+            .patterns
+            .iter()
+            .filter(|(_, methods)| methods.values().any(|entry| entry.instance == instance))
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in touched {
+            let Some(before) = self.patterns.get(&path) else { continue };
+            let mut methods = (**before).clone();
+            for entry in methods.values_mut().filter(|entry| entry.instance == instance) {
+                let vacant = Arc::new(entry.vacant());
+                removed.handlers.push(std::mem::replace(entry, vacant));
+            }
+            let methods = Arc::new(methods);
+            self.paths.remove(&path);
+            // The pattern was in the table a moment ago, so it can be again.
+            if self.paths.insert(&path, methods.clone()).is_ok() {
+                self.patterns.insert(path, methods);
+            } else {
+                self.patterns.remove(&path);
+            }
+        }
+        removed
     }
 
     /// Removes all that an instance contributed.
-    pub(crate) fn remove(&mut self, instance: &str) {
-        self.remove_middleware(instance);
-        self.keep(|entry| entry.instance != instance);
+    pub(crate) fn remove(&mut self, instance: &str) -> Removed {
+        let mut removed = self.remove_middleware(instance);
+        self.keep(&mut removed, |entry| entry.instance != instance);
+        removed
     }
 
     /// Removes what a predecessor behind another gate left of an instance.
-    pub(crate) fn remove_all_but(&mut self, instance: &str, gate: &Arc<Gate>) {
-        self.keep(|entry| entry.instance != instance || Arc::ptr_eq(&entry.gate, gate));
+    pub(crate) fn remove_all_but(&mut self, instance: &str, gate: &Arc<Gate>) -> Removed {
+        let mut removed = Removed::default();
+        self.keep(&mut removed, |entry| {
+            entry.instance != instance || Arc::ptr_eq(&entry.gate, gate)
+        });
+        removed
     }
 
-    fn keep(&mut self, keep: impl Fn(&HandlerEntry) -> bool) {
+    /// Removes the handlers behind this gate.
+    pub(crate) fn remove_behind(&mut self, gate: &Arc<Gate>) -> Removed {
+        let mut removed = Removed::default();
+        self.keep(&mut removed, |entry| !Arc::ptr_eq(&entry.gate, gate));
+        removed
+    }
+
+    fn keep(&mut self, removed: &mut Removed, keep: impl Fn(&HandlerEntry) -> bool) {
         let touched: Vec<String> = self
             .patterns
             .iter()
@@ -105,6 +163,7 @@ impl Routes {
             let Some(methods) = self.patterns.remove(&path) else { continue };
             self.paths.remove(&path);
             let mut methods = (*methods).clone();
+            removed.handlers.extend(methods.values().filter(|entry| !keep(entry)).cloned());
             methods.retain(|_, entry| keep(entry));
             if methods.is_empty() {
                 continue;

@@ -19,9 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 impl Core {
     /// Asks an instance how it is, and remembers the answer.
     pub(super) async fn health(&self, instance: &str) -> Result<Health> {
-        let (plugin, _pass) = self.running(instance, |slot| {
+        // The pass goes last: whoever waits for it drops the plugin for good.
+        let (_pass, plugin) = self.running(instance, |slot| {
             let running = slot.running.as_ref()?;
-            Some((running.plugin.clone(), running.gate.enter()?))
+            Some((running.gate.enter()?, running.plugin.clone()))
         })?;
         let answer = self.time.timeout(Some(PATIENCE), "an answer to `health`", plugin.health());
         let health = match answer.await {
@@ -44,12 +45,14 @@ impl Core {
     pub(super) fn publish_health(self: &Arc<Self>, path: &str) -> Result<()> {
         let handler = Arc::new(Published(Arc::downgrade(self)));
         let gate = Arc::new(Gate::default());
-        let entry = || HandlerEntry {
-            instance: "the host".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            object: AbiHandler::new(handler.clone()),
-            gate: gate.clone(),
-            timeout: None,
+        let entry = || {
+            Arc::new(HandlerEntry {
+                instance: "the host".into(),
+                version: env!("CARGO_PKG_VERSION").into(),
+                object: Some(AbiHandler::new(handler.clone())),
+                gate: gate.clone(),
+                timeout: None,
+            })
         };
         self.gateway.draft(|routes| {
             routes.add_handler("GET", path, entry())?;

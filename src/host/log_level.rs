@@ -24,6 +24,13 @@ impl Core {
         let followers = self.followers.0.clone();
         let first = {
             let mut followers = followers.lock();
+            // A library whose plugin failed is opened once more with each attempt.
+            let same = |other: &PluginModuleRef| {
+                std::ptr::fn_addr_eq(other.set_log_level(), module.set_log_level())
+            };
+            if followers.iter().any(same) {
+                return;
+            }
             followers.push(module);
             followers.len() == 1
         };
@@ -44,7 +51,9 @@ impl Core {
             while !futures_lite::future::or(over(), look()).await {
                 let now = current_level();
                 if std::mem::replace(&mut level, now) != now {
-                    followers.lock().iter().for_each(|module| module.set_log_level()(now));
+                    // The libraries' code: not under the lock.
+                    let all = followers.lock().clone();
+                    all.iter().for_each(|module| module.set_log_level()(now));
                 }
             }
         });

@@ -18,11 +18,12 @@ use crate::contract::{
 use crate::extension::{ExtensionPoint, Handle};
 use crate::lifecycle::{Event, State};
 use crate::metrics::Figure;
-use crate::runtime::Pending;
+use crate::runtime::{Pending, on_own_thread};
 use crate::sdk::Metric;
 use crate::verify::{self, Inspection};
 
-/// A plugin host. Cloning shares it; when the last clone goes, what still runs is stopped.
+/// A plugin host. Cloning shares it; when the last clone goes, what still runs is stopped, which
+/// blocks the thread for as long as that takes: under an executor, await [`stop`](Self::stop) first.
 ///
 /// Operations that change what runs ([`start`](Self::start), [`stop`](Self::stop),
 /// [`restart`](Self::restart) …) work one after another, on threads of their own. They return a
@@ -66,13 +67,26 @@ struct Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        let mut operation = self.core.operation.lock();
-        operation.closed = true;
-        let running = self.core.all_running();
-        if !running.is_empty() {
-            // Errors were logged; there is nobody to tell.
-            let _ = self.core.take_down(&running);
+        if !on_own_thread() {
+            return close(&self.core);
         }
+        // A plugin held the last handle, and is dropped by an operation that waits for this very
+        // thread: waiting for the operation here would be waiting for ourselves.
+        let core = self.core.clone();
+        let thread = std::thread::Builder::new().name("hotshoe-close".into());
+        if let Err(error) = thread.spawn(move || close(&core)) {
+            tracing::error!(%error, "no thread could be started to stop what still runs");
+        }
+    }
+}
+
+fn close(core: &Core) {
+    let mut operation = core.operation.lock();
+    operation.closed = true;
+    let running = core.all_running();
+    if !running.is_empty() {
+        // Errors were logged; there is nobody to tell.
+        let _ = core.take_down(&running);
     }
 }
 
@@ -154,9 +168,18 @@ impl PluginHost {
     /// # Errors
     /// If a plugin failed to stop; all others were stopped nevertheless.
     pub fn stop(&self) -> Pending<()> {
-        self.operate("stop", |core, operation| {
+        // A handle of its own: were the caller's the last one, letting go of it would stop
+        // everything first, and nobody would hear of what went wrong.
+        let host = self.clone();
+        Pending::spawn("stop", move || {
+            let core = host.core();
+            let mut operation = core.operation.lock();
+            if operation.closed {
+                return Err(was_stopped());
+            }
             operation.closed = true;
             let (_, errors) = core.take_down(&core.all_running());
+            drop(operation);
             first_of(errors)
         })
     }
@@ -359,7 +382,10 @@ impl PluginHost {
     /// [`ErrorKind::NotFound`], [`ErrorKind::Unavailable`], and what the plugin reports.
     pub fn metrics(&self, instance: &str) -> Result<Vec<Metric>> {
         let core = self.core();
-        let plugin = core.running(instance, |slot| Some(slot.running.as_ref()?.plugin.clone()))?;
+        let (_pass, plugin) = core.running(instance, |slot| {
+            let running = slot.running.as_ref()?;
+            Some((running.gate.enter()?, running.plugin.clone()))
+        })?;
         serde_json::from_str(&plugin.metrics()?).describe("its metrics are not JSON")
     }
 
@@ -461,12 +487,15 @@ impl PluginHost {
         Pending::spawn(name, move || {
             let mut operation = core.operation.lock();
             if operation.closed {
-                return Err(Error::new(ErrorKind::IllegalState, "the host was stopped")
-                    .with_help("build another one"));
+                return Err(was_stopped());
             }
             work(&core, &mut operation)
         })
     }
+}
+
+fn was_stopped() -> Error {
+    Error::new(ErrorKind::IllegalState, "the host was stopped").with_help("build another one")
 }
 
 fn compatible<X: ?Sized + ExtensionPoint>() -> Result<semver::VersionReq> {
@@ -600,10 +629,11 @@ impl Core {
         call: &Call,
         input: &str,
     ) -> Result<hotshoe_abi::__stable::RString> {
-        let (plugin, pass, timeout) = self.running(instance, |slot| {
+        // The pass goes last: whoever waits for it drops the plugin for good.
+        let (_pass, plugin, timeout) = self.running(instance, |slot| {
             let running = slot.running.as_ref()?;
             let timeout = self.config.timeouts_of(&slot.config).call;
-            Some((running.plugin.clone(), running.gate.enter()?, timeout))
+            Some((running.gate.enter()?, running.plugin.clone(), timeout))
         })?;
         let limit = match (call.remaining(), timeout) {
             (Some(left), Some(timeout)) => Some(left.min(timeout)),
@@ -611,7 +641,6 @@ impl Core {
         };
         let outcome =
             self.time.timeout(limit, "the output of `execute`", plugin.execute(call, input)).await;
-        drop(pass);
         outcome.map_err(
             |error| {
                 if error.plugin().is_some() { error } else { error.with_plugin(instance) }

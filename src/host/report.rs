@@ -27,9 +27,11 @@ pub struct StartReport {
 
 impl StartReport {
     pub(super) fn of(core: &Core) -> Self {
+        // One after the other: elsewhere `found` is read while `slots` is held.
+        let plugins = core.infos();
         let found = core.found.read();
         Self {
-            plugins: core.infos(),
+            plugins,
             resolution: found.report.clone(),
             refused: found.refused.clone(),
             ignored: found.ignored.clone(),
@@ -125,5 +127,28 @@ impl fmt::Display for StartReport {
             write!(f, "\nignored: {}: {reason}\n", path.display())?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::services::ServiceRegistry;
+
+    #[test]
+    fn a_report_holds_no_lock_while_it_waits_for_another() {
+        let services = ServiceRegistry::default();
+        let core = Arc::new(Core::new(Config::default(), Vec::new(), services, Vec::new(), 1));
+        let slots = core.slots.write();
+        let other = core.clone();
+        let reporting = std::thread::spawn(move || StartReport::of(&other));
+        // Time to get as far as it can; there is no telling when that is.
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(core.found.try_write().is_some(), "it holds `found` and waits for `slots`");
+        drop(slots);
+        reporting.join().unwrap();
     }
 }

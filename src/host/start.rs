@@ -247,8 +247,8 @@ impl Core {
             self.services.add(service);
         }
         // Here, one instance after the other, so that equal priorities keep the order of the start.
-        self.gateway.draft(|routes| {
-            routes.remove_all_but(&id, &mounted.gate);
+        let left = self.gateway.draft(|routes| {
+            let left = routes.remove_all_but(&id, &mounted.gate);
             for (object, priority, paths) in contributions.middleware.drain(..) {
                 routes.add_middleware(MiddlewareEntry {
                     instance: id.clone(),
@@ -258,7 +258,9 @@ impl Core {
                     paths,
                 });
             }
+            left
         });
+        drop(left);
         let subscriptions = contributions
             .event_handlers
             .drain(..)
@@ -299,7 +301,14 @@ impl Core {
     /// An instance did not come up.
     fn give_up(&self, order: &Order, error: Error) {
         order.context.end();
-        self.gateway.draft(|routes| routes.remove(&order.config.id));
+        let removed = self.gateway.draft(|routes| routes.remove(&order.config.id));
+        if !removed.is_empty() {
+            // Its worker was given up: what is dropped is the plugin's, and may take for ever.
+            let _ = Worker::spawn(&order.config.id, Phase::Stop, None, move |_| {
+                drop(removed);
+                Ok(())
+            });
+        }
         let mut slots = self.slots.write();
         let Some(slot) = slots.get_mut(&order.config.id) else { return };
         let phase = Phase::ALL
@@ -358,9 +367,15 @@ impl Order {
         stage.enter(Phase::Contribute, None)?;
         let contributions = self.contributions(&plugin)?;
         let gate = Arc::new(Gate::closed());
-        let contributions = self.reserve(contributions, &gate, stage)?;
-        stage.enter(Phase::Start, self.timeouts.start)?;
-        block_on(plugin.start())?;
+        let started = self.reserve(contributions, &gate, stage).and_then(|contributions| {
+            stage.enter(Phase::Start, self.timeouts.start)?;
+            block_on(plugin.start())?;
+            Ok(contributions)
+        });
+        let contributions = started.inspect_err(|_| {
+            // Dropped here, where the deadline holds, before anybody hears of the failure.
+            drop(self.core.gateway.draft(|routes| routes.remove_behind(&gate)));
+        })?;
         Ok(Mounted { plugin, contributions, gate, opened, took: begin.elapsed() })
     }
 
@@ -426,18 +441,26 @@ impl Order {
         stage: &Stage,
     ) -> Result<Contributions> {
         let id = &self.config.id;
-        self.core.gateway.draft(|routes| {
-            // Whoever gave up on this work removes its routes afterwards, under the same lock.
-            stage.check()?;
-            for (object, method, path) in taken.handlers.drain(..) {
+        // Held on to here, so that one that is refused is not dropped under the lock.
+        let handlers: Vec<(Arc<HandlerEntry>, String, String)> = taken
+            .handlers
+            .drain(..)
+            .map(|(object, method, path)| {
                 let entry = HandlerEntry {
                     instance: id.clone(),
                     version: self.candidate.manifest.version.to_string(),
-                    object,
+                    object: Some(object),
                     gate: gate.clone(),
                     timeout: self.timeouts.call,
                 };
-                routes.add_handler(&method, &path, entry)?;
+                (Arc::new(entry), method, path)
+            })
+            .collect();
+        self.core.gateway.draft(|routes| {
+            // Whoever gave up on this work removes its routes afterwards, under the same lock.
+            stage.check()?;
+            for (entry, method, path) in &handlers {
+                routes.add_handler(method, path, entry.clone())?;
             }
             Ok(())
         })?;

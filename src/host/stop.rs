@@ -11,8 +11,12 @@ use hotshoe_abi::AbiBytes;
 use super::core::Core;
 use super::slot::{Running, copy};
 use crate::contract::{Error, Result};
+use crate::gateway::Removed;
 use crate::lifecycle::{Event, Phase, Worker};
 use crate::runtime::Timekeeper;
+
+/// A limit beyond this is none.
+const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
 
 impl Core {
     /// Stops these and all that depend on them; who was stopped, and what went wrong.
@@ -89,30 +93,38 @@ impl Core {
             }
         }
         // Its routes stay until it has ended: whoever calls learns "not now" instead of "not here".
-        self.gateway.draft(|routes| {
-            for (id, running, _) in &stopping {
+        // What answered them is for its own thread to drop.
+        let answered: Vec<Removed> = self.gateway.draft(|routes| {
+            let vacate = |(id, running, _): &(String, Running, Duration)| {
                 running.gate.close();
-                routes.remove_middleware(id);
-            }
+                routes.vacate(id)
+            };
+            stopping.iter().map(vacate).collect()
         });
         self.gateway.publish();
         let mut workers = Vec::new();
-        for (id, running, limit) in stopping {
-            self.services.remove(&id);
+        for ((id, running, limit), answered) in stopping.into_iter().zip(answered) {
+            let services = self.services.remove(&id);
             self.withdraw_storage(&id);
             for subscription in &running.subscriptions {
                 self.events.unsubscribe(subscription);
             }
             let (name, time) = (id.clone(), self.time.clone());
+            let context = running.context.clone();
             let worker = Worker::spawn(&id, Phase::Stop, Some(limit), move |_| {
-                end(&name, running, limit, &time, saving)
+                let outcome = end(&name, running, limit, &time, saving);
+                // The plugin's objects: dropped where it does not matter how long that takes.
+                drop((answered, services));
+                outcome
             });
-            workers.push((id, worker));
+            workers.push((id, context, worker));
         }
         let mut errors = Vec::new();
         let mut ended = Vec::new();
-        for (id, worker) in workers {
+        for (id, context, worker) in workers {
             let outcome = worker.wait();
+            // It may have been given up, and still run.
+            context.end();
             ended.push(id.clone());
             let mut slots = self.slots.write();
             let Some(slot) = slots.get_mut(&id) else { continue };
@@ -141,8 +153,11 @@ impl Core {
             let running = |id: &str| slots.get(id).is_some_and(|slot| slot.running.is_some());
             ids.into_iter().filter(|id| !running(id)).collect()
         };
-        self.gateway.draft(|routes| gone.into_iter().for_each(|id| routes.remove(id)));
+        let removed: Vec<Removed> =
+            self.gateway.draft(|routes| gone.into_iter().map(|id| routes.remove(id)).collect());
         self.gateway.publish();
+        // Vacant by now: nothing of a plugin.
+        drop(removed);
     }
 }
 
@@ -168,7 +183,8 @@ fn end(
     for schedule in &running.schedules {
         schedule.end();
     }
-    // What hangs must leave time for `stop` itself.
+    // What hangs must leave time for `stop` itself. Clocks do not count as far as limits.
+    let limit = limit.min(LONGEST);
     let patience = Instant::now() + limit.mul_f64(0.8);
     let inside = running.gate.drain(patience);
     if inside > 0 {

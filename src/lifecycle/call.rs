@@ -10,6 +10,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::Phase;
 use crate::contract::{Error, ErrorKind, Result};
+use crate::runtime::become_own_thread;
 
 /// Comparing layouts recurses deeply in a debug build.
 const STACK: usize = 8 << 20;
@@ -112,6 +113,7 @@ impl<T: Send + 'static> Worker<T> {
         let thread =
             std::thread::Builder::new().name(format!("hotshoe {instance}")).stack_size(STACK);
         let spawned = thread.spawn(move || {
+            become_own_thread();
             let outcome = hotshoe_abi::guard::guard_result(|| work(&stage));
             finish(&stage, &answer, outcome);
         });

@@ -52,8 +52,14 @@ impl Background {
             let end = self.0.end.1.clone();
             let thread = std::thread::Builder::new().name(format!("hotshoe-background-{number}"));
             let spawned = thread.spawn(move || {
-                // Ends with an error once the sender is gone.
-                let _ = futures_lite::future::block_on(executor.run(end.recv()));
+                super::become_own_thread();
+                // Ends with an error once the sender is gone. A job that panics (a subscriber of
+                // the application's, say, when a failure is logged) must not end the thread.
+                while !end.is_closed() {
+                    hotshoe_abi::guard::contain(|| {
+                        let _ = futures_lite::future::block_on(executor.run(end.recv()));
+                    });
+                }
             });
             if let Err(error) = spawned {
                 tracing::error!(%error, "a background thread could not be started");

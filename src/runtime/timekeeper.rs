@@ -1,7 +1,10 @@
 //! One plain thread that keeps time: it wakes whoever waits for a moment.
 //!
 //! A heap of moments, a condition variable. Waiting costs one lock; a wait that is dropped early
-//! leaves an entry that is passed over when its moment comes.
+//! leaves an entry that is passed over when its moment comes, or swept out once such entries are
+//! the greater part: a busy host with long deadlines would keep millions of them.
+//!
+//! Wakers are somebody else's code: cloned, woken and dropped outside of the lock.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -14,6 +17,9 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use crate::contract::{Error, ErrorKind, Result};
+
+/// So many moments that nobody waits for are no burden.
+const SPARE: usize = 64;
 
 /// Keeps time for one host. Cloning shares it; the thread ends with the last clone.
 #[derive(Clone)]
@@ -104,7 +110,10 @@ impl Timekeeper {
                 shared.changed.wait_until(&mut waiting, next);
             }
             drop(waiting);
-            due.into_iter().for_each(Waker::wake);
+            for waker in due {
+                // One that panics must not be the end of time.
+                hotshoe_abi::guard::contain(|| waker.wake());
+            }
         }
     }
 }
@@ -118,13 +127,14 @@ struct Entry<'a> {
 impl Entry<'_> {
     fn register(&mut self, moment: Instant, waker: &Waker) {
         let shared = &self.keeper.0;
+        let waker = waker.clone();
         let mut waiting = shared.waiting.lock();
         let id = *self.id.get_or_insert_with(|| {
             waiting.next += 1;
             waiting.next
         });
-        let known = waiting.wakers.insert(id, waker.clone()).is_some();
-        if !known {
+        let replaced = waiting.wakers.insert(id, waker);
+        if replaced.is_none() {
             waiting.due.push(Reverse((moment, id)));
         }
         if !std::mem::replace(&mut waiting.running, true) {
@@ -134,14 +144,28 @@ impl Entry<'_> {
             waiting.running = thread.spawn(move || Timekeeper::run(&weak)).is_ok();
         }
         drop(waiting);
+        drop(replaced);
         shared.changed.notify_one();
     }
 }
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        if let Some(id) = self.id {
-            self.keeper.0.waiting.lock().wakers.remove(&id);
+        let Some(id) = self.id else { return };
+        let mut waiting = self.keeper.0.waiting.lock();
+        let waker = waiting.wakers.remove(&id);
+        waiting.sweep();
+        drop(waiting);
+        drop(waker);
+    }
+}
+
+impl Waiting {
+    /// Forgets moments that nobody waits for, once they are the greater part.
+    fn sweep(&mut self) {
+        if self.due.len() > 2 * self.wakers.len() + SPARE {
+            let wakers = &self.wakers;
+            self.due.retain(|Reverse((_, id))| wakers.contains_key(id));
         }
     }
 }
@@ -159,6 +183,55 @@ mod tests {
             futures_lite::future::block_on(keeper.timeout(limit, "an answer", never)).unwrap_err();
         assert!(error.is_timeout(), "{error}");
         assert!(keeper.0.waiting.lock().wakers.is_empty());
+    }
+
+    #[test]
+    fn waits_that_are_over_early_leave_next_to_nothing_behind() {
+        let keeper = Timekeeper::new();
+        let still = keeper.after(Duration::from_secs(3600));
+        let mut still = pin!(still);
+        let mut context = std::task::Context::from_waker(Waker::noop());
+        assert!(still.as_mut().poll(&mut context).is_pending());
+        for _ in 0..10_000 {
+            let mut wait = Box::pin(keeper.after(Duration::from_secs(3600)));
+            assert!(wait.as_mut().poll(&mut context).is_pending());
+        }
+        let waiting = keeper.0.waiting.lock();
+        assert!(waiting.due.len() <= SPARE + 2, "{} moments are kept", waiting.due.len());
+        assert_eq!(waiting.wakers.len(), 1);
+    }
+
+    /// A waker that owns a wait, as that of a simple executor owns its task.
+    struct Owner(#[allow(dead_code, reason = "dropping it is the point")] Mutex<Option<Wait>>);
+
+    type Wait = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    impl std::task::Wake for Owner {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn a_waker_may_drop_another_wait_when_it_is_dropped() {
+        let keeper = Timekeeper::new();
+        let wait = |keeper: &Timekeeper| -> Wait {
+            let keeper = keeper.clone();
+            Box::pin(async move { keeper.after(Duration::from_secs(3600)).await })
+        };
+        let mut owned = wait(&keeper);
+        let mut context = std::task::Context::from_waker(Waker::noop());
+        assert!(owned.as_mut().poll(&mut context).is_pending());
+        let waker: Waker = Arc::new(Owner(Mutex::new(Some(owned)))).into();
+        let mut other = wait(&keeper);
+        assert!(other.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        // The last one was kept by the keeper, and is replaced.
+        let (sender, done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut context = std::task::Context::from_waker(Waker::noop());
+            assert!(other.as_mut().poll(&mut context).is_pending());
+            sender.send(())
+        });
+        done.recv_timeout(Duration::from_secs(10)).expect("the keeper waits for itself");
     }
 
     #[test]

@@ -53,8 +53,9 @@ pub mod __private {
     /// Runs a method inside the guard.
     #[inline]
     pub fn answer<A: Answer>(f: impl FnOnce() -> A) -> A::Wire {
-        match hotshoe_abi::guard::guard(f) {
-            Ok(answer) => answer.into_wire(),
+        // Inside the guard, too: writing JSON runs somebody's `Serialize`.
+        match hotshoe_abi::guard::guard(|| f().into_wire()) {
+            Ok(wire) => wire,
             Err(panic) => A::failed(panic).into_wire(),
         }
     }

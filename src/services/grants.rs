@@ -25,7 +25,16 @@ impl Grants {
     pub(crate) fn allow(&self, permission: &str) -> bool {
         covers(&self.declared, permission)
             && self.granted.as_deref().is_none_or(|granted| covers(granted, permission))
-            && !covers(&self.denied, permission)
+            && !self.denies(permission)
+    }
+
+    /// What is asked for with a final `*` (a subscription to all topics that start so) holds all
+    /// that is denied below it.
+    fn denies(&self, permission: &str) -> bool {
+        covers(&self.denied, permission)
+            || permission
+                .strip_suffix('*')
+                .is_some_and(|start| self.denied.iter().any(|denied| denied.starts_with(start)))
     }
 
     /// The same, as an error that says whose decision it was and what to do.
@@ -43,7 +52,7 @@ impl Grants {
                 ),
                 format!("the plugin's author has to add \"{permission}\" to `permissions`"),
             )
-        } else if covers(&self.denied, permission) {
+        } else if self.denies(permission) {
             (
                 format!("the permission `{permission}` is needed, the configuration denies it"),
                 format!("take it out of `deny` in [plugins.{instance}]"),
@@ -98,6 +107,16 @@ mod tests {
         assert!(!grants.allow("request"));
         assert!(!grants.allow("config.read"), "a plugin gets nothing it did not ask for");
         assert_eq!(grants.refused().collect::<Vec<_>>(), ["request"]);
+    }
+
+    #[test]
+    fn nobody_gets_what_is_denied_by_asking_for_more_than_that() {
+        let declared = list(&["events.subscribe:*"]);
+        let grants = Grants::new(declared, None, list(&["events.subscribe:keys.secret"]));
+        assert!(grants.allow("events.subscribe:keys.added"));
+        assert!(!grants.allow("events.subscribe:keys.secret"));
+        assert!(!grants.allow("events.subscribe:keys.*"), "keys.secret is among them");
+        assert!(grants.allow("events.subscribe:orders.*"));
     }
 
     #[test]

@@ -29,15 +29,16 @@ impl ServiceRegistry {
         self.by_name.write().entry(provided.name.clone()).or_default().push(provided);
     }
 
-    /// Takes back all that an instance provides.
-    pub(crate) fn remove(&self, instance: &str) {
+    /// Takes back all that an instance provides, and hands it over: dropping the last handle runs
+    /// the plugin's code, which is for the caller to place.
+    #[must_use]
+    pub(crate) fn remove(&self, instance: &str) -> Vec<Provided> {
         let mut removed = Vec::new();
         self.by_name.write().retain(|_, list| {
             removed.extend(list.extract_if(.., |provided| provided.instance == instance));
             !list.is_empty()
         });
-        // Dropping the last handle runs the plugin's code: not under the lock.
-        drop(removed);
+        removed
     }
 
     /// The first service of this name in this range.
