@@ -3,8 +3,9 @@
 //! target share every layout, so the full layout check is needed once per fingerprint and not once
 //! per file.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs, path::Path};
+use std::{env, fs};
 
 fn main() {
     let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
@@ -18,22 +19,34 @@ fn main() {
     set("HOTSHOE_TARGET", &env::var("TARGET").unwrap_or_default());
     set("HOTSHOE_PROFILE", &env::var("PROFILE").unwrap_or_default());
 
-    let mut sources: Vec<_> = fs::read_dir("src")
-        .expect("the crate has a src folder")
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
+    let mut sources = Vec::new();
+    collect(Path::new("src"), &mut sources);
     sources.sort();
     let mut hash = Fnv::new();
+    // The types of abi_stable cross, too; which of its patch releases was taken cannot be asked
+    // here, but they do not change layouts, by its own rules for versions.
+    hash.add(b"abi_stable 0.11");
     hash.add(env::var("CARGO_PKG_VERSION").unwrap_or_default().as_bytes());
     for source in &sources {
-        hash.add(source.file_name().map(|name| name.as_encoded_bytes()).unwrap_or_default());
+        hash.add(source.as_os_str().as_encoded_bytes());
         hash.add(&fs::read(source).expect("a source file of this crate is readable"));
     }
     set("HOTSHOE_FINGERPRINT", &format!("{:032x}", hash.0));
 
     println!("cargo:rerun-if-changed=src");
     println!("cargo:rerun-if-changed=build.rs");
-    debug_assert!(Path::new("src/lib.rs").exists());
+}
+
+/// Every file below `folder`.
+fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder of this crate is readable") {
+        let path = entry.expect("an entry of this crate is readable").path();
+        if path.is_dir() {
+            collect(&path, into);
+        } else {
+            into.push(path);
+        }
+    }
 }
 
 fn set(name: &str, value: &str) {

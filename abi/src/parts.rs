@@ -12,6 +12,10 @@ use crate::{Body, Call};
 pub type HeaderPair<'a> = (&'a str, &'a [u8]);
 
 /// The content of a request.
+///
+/// # Panics
+/// A method must not panic: these are called without a guard, and a panic that would cross ends the
+/// process.
 pub trait RequestParts: Send + Sync + 'static {
     /// The method, upper case.
     fn method(&self) -> &str;
@@ -46,6 +50,9 @@ pub trait RequestParts: Send + Sync + 'static {
 }
 
 /// The content of a response.
+///
+/// # Panics
+/// As for [`RequestParts`]: a method must not panic.
 pub trait ResponseParts: Send + Sync + 'static {
     /// The HTTP status.
     fn status(&self) -> u16;

@@ -54,11 +54,10 @@ impl MiddlewareEntry {
     }
 }
 
-/// The links of one request: the table that it met and where it ends.
+/// The links of one request. Only its own: a request that takes long must not keep what other
+/// instances contributed to the table that it met.
 struct Links {
-    routes: Arc<Routes>,
-    /// The path that middleware is chosen by; a middleware that rewrites changes nothing here.
-    path: String,
+    middleware: Vec<Arc<MiddlewareEntry>>,
     end: Matched,
 }
 
@@ -66,11 +65,14 @@ struct Links {
 pub(super) struct Way(Arc<Links>);
 
 impl Way {
-    /// Finds the route.
-    pub(super) fn of(request: &mut Request, routes: Arc<Routes>) -> Self {
-        let path = request.path().to_owned();
+    /// Finds the route, and the middleware for its path: one that rewrites the path changes
+    /// neither.
+    pub(super) fn of(request: &mut Request, routes: &Routes) -> Self {
         let end = routes.find(request);
-        Self(Arc::new(Links { routes, path, end }))
+        let path = request.path();
+        let applies = |entry: &&Arc<MiddlewareEntry>| entry.applies(path);
+        let middleware = routes.middleware.iter().filter(applies).cloned().collect();
+        Self(Arc::new(Links { middleware, end }))
     }
 
     /// How long it may take, if the handler's instance has a limit.
@@ -91,11 +93,8 @@ impl Chain for Links {
     fn run(self: Arc<Self>, position: usize, request: Request) -> AbiFuture<'static, Response> {
         AbiFuture::new(async move {
             let mut at = position;
-            while let Some(entry) = self.routes.middleware.get(at) {
+            while let Some(entry) = self.middleware.get(at) {
                 at += 1;
-                if !entry.applies(&self.path) {
-                    continue;
-                }
                 // A middleware that is being stopped is passed over.
                 if let Some(_pass) = entry.gate.enter() {
                     let next = Next::new(self.clone(), at);
@@ -125,7 +124,7 @@ impl Links {
                 let answer = object.handle(request).await;
                 let mut response = answer.map_err(|error| named(error, &entry.instance))?;
                 // For middleware that tells who answered, such as an access log.
-                if !self.routes.middleware.is_empty() {
+                if !self.middleware.is_empty() {
                     response.set_metadata("plugin_id", &entry.instance);
                     response.set_metadata("version", &entry.version);
                 }

@@ -80,7 +80,7 @@ impl Gateway {
     /// What middleware and handler report; [`ErrorKind::Timeout`] at the earlier of the call's
     /// deadline and the host's `call_timeout`.
     pub(crate) async fn handle(&self, mut request: Request) -> Result<Response> {
-        let way = Way::of(&mut request, self.current.load_full());
+        let way = Way::of(&mut request, &self.current.load());
         let limit = match (request.call().remaining(), way.timeout().or(self.timeout)) {
             (Some(left), Some(timeout)) => Some(left.min(timeout)),
             (left, timeout) => left.or(timeout),
