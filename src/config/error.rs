@@ -23,7 +23,7 @@ const LISTED: usize = 50;
 /// assert!(error.has(ProblemKind::UnknownKey));
 /// assert!(error.to_string().contains("did you mean `load_timeout`?"));
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("{}", Listing(self))]
 pub struct ConfigError {
     origin: Arc<str>,
@@ -71,6 +71,13 @@ impl ConfigError {
     /// Whether the text is no TOML.
     pub fn is_syntax(&self) -> bool {
         self.has(ProblemKind::Syntax)
+    }
+}
+
+/// The same list: a `main` that returns an error shows it to operators this way.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

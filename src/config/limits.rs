@@ -12,20 +12,20 @@ use super::report::Report;
 use super::section::Section;
 use crate::settings::Quota;
 
-/// `[plugins.<instance>.limits]`: what a plugin may ask of the host. What is `None` has no limit
-/// of its own.
+/// `[plugins.<instance>.limits]`: what a plugin may ask of the host. What is `None` has the host's
+/// default, which is ample for anything that is not a loop gone wild.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HostLimits {
-    /// Calls of services and of other plugins.
+    /// Calls of other plugins and of the host's routes, and look-ups of services; `100000/s` by default.
     pub calls: Option<Quota>,
-    /// Events that it publishes.
+    /// Events that it publishes; `10000/s` by default.
     pub events: Option<Quota>,
-    /// Lines that it logs.
+    /// Lines that it logs; `1000/s` by default.
     pub log_lines: Option<Quota>,
-    /// Periodic tasks at one time.
+    /// Periodic tasks at one time; 64 by default.
     pub tasks: Option<u32>,
-    /// Subscriptions at one time.
+    /// Subscriptions at one time; 256 by default.
     pub subscriptions: Option<u32>,
 }
 

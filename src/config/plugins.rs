@@ -37,11 +37,12 @@ pub struct PluginsConfig {
     pub timeouts: Timeouts,
     /// How many plugins may run at most.
     pub max_plugins: Option<NonZeroU32>,
-    /// Whether the first plugin that fails stops all. `false` by default.
+    /// Whether one plugin that cannot be started stops all, and `start` fails. `false` by default.
     pub strict: bool,
-    /// Below this folder each instance gets one of its own.
+    /// Below this folder each instance gets one of its own. Read from a file, a relative path starts
+    /// at its folder; by default it is `data` in the current directory.
     pub data_dir: Option<PathBuf>,
-    /// The instance (or the type of it) that stores what plugins store.
+    /// The instance (or the plugin, or the kind of backend) that stores what plugins store.
     pub storage: Option<String>,
     /// Which of the compiled-in plugins start; `None` leaves that to the application.
     pub linked: Option<Linked>,

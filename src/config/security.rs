@@ -12,7 +12,8 @@
 //! | `allow_unsigned = false` | `require` |
 //! | `signatures` | what it says |
 //!
-//! The policy is only kept here; verification, loading and accounting enforce it.
+//! The policy is only kept here. Of it, this version acts on `signatures` alone (it refuses to start
+//! with `require`); the other keys are for versions to come.
 
 use std::num::NonZeroU32;
 
@@ -30,15 +31,15 @@ use super::section::Section;
 pub struct SecurityPolicy {
     /// Whether plugins must be signed.
     pub signatures: Signatures,
-    /// Memory that a plugin may use, in MiB. Plugins in the host's process are only measured
-    /// against it.
+    /// Memory that a plugin may use, in MiB. Read, and **not enforced yet**: nothing measures it.
     pub max_memory_mb: Option<NonZeroU32>,
-    /// Processor time that a plugin may use, in percent of one core. Plugins in the host's
-    /// process are only measured against it.
+    /// Processor time that a plugin may use, in percent of one core. Read, and **not enforced yet**.
     pub max_cpu_percent: Option<NonZeroU32>,
-    /// What becomes of a library with a search path of its own (`RPATH`, `RUNPATH`).
+    /// What is to become of a library with a search path of its own (`RPATH`, `RUNPATH`). Read, and
+    /// **not enforced yet**: such a library is loaded.
     pub rpath: Rpath,
-    /// Shared libraries a plugin may need (`DT_NEEDED`) besides the system's own.
+    /// Shared libraries a plugin may need (`DT_NEEDED`) besides the system's own. Read, and **not
+    /// enforced yet**.
     pub allow_needed: Vec<String>,
 }
 
@@ -59,7 +60,7 @@ pub enum Signatures {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rpath {
-    /// It is refused: the path may lead to code that nobody verified.
+    /// It is to be refused: the path may lead to code that nobody verified. **Not enforced yet.**
     #[default]
     Refuse,
     /// It is loaded.

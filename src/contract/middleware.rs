@@ -15,6 +15,10 @@ use super::{Next, Request, Response, Result};
 /// Called only between the plugin's `start` and its `stop`. Requests under way when the plugin is
 /// stopped are finished first, up to the stop deadline.
 ///
+/// A middleware that is not running, while it is restarted for instance, is passed over: requests go
+/// on without it. If it guards something, the operator should make its instance `required`, so that
+/// the host does not start without it, and stop taking requests before restarting it.
+///
 /// # Threading
 /// Called from any thread, any number of times at once. Polled by whoever awaits: do not block.
 ///

@@ -31,7 +31,8 @@
 /// }
 /// ```
 ///
-/// A provider contributes it with `to.service::<dyn Quota, _>(Fixed)` and names it in its
+/// A provider contributes it with `to.service::<dyn Quota, _>(Fixed)` (or, from an `Arc`,
+/// `to.service::<dyn Quota, Fixed>(arc)`) and names it in its
 /// manifest (`provides = [service "quota" = "1.0.0"]`); a consumer asks for
 /// `context.service::<dyn Quota>()` and names it too (`requires = [service "quota" = "^1"]`).
 #[macro_export]

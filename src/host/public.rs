@@ -389,7 +389,11 @@ impl PluginHost {
         serde_json::from_str(&plugin.metrics()?).describe("its metrics are not JSON")
     }
 
-    /// Sends a request through middleware to its handler.
+    /// Sends a request through middleware to its handler. It waits without end if neither the call
+    /// has a deadline nor `call_timeout` is configured, which is the default.
+    ///
+    /// # Cancellation
+    /// A dropped future drops the request wherever it is.
     ///
     /// # Errors
     /// What middleware and handler report; [`ErrorKind::Timeout`] at the earlier of the call's

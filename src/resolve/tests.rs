@@ -500,14 +500,14 @@ fn a_plugin_that_is_not_there_or_not_within_the_pin_is_told() {
 
     problem: `x` is an instance of plugin `stroage`, which is not there.
       found: plugins with similar names: storage
-      help: install plugin `stroage`, correct its id, or disable `x`.
+      help: put its library into a plugin directory (or name it in `linked`, if it is compiled in), correct its id, or disable `x`.
 
     problem: `y` pins plugin `storage` to ^2, which is not there.
       found: storage 1.0.0 (storage-1.0.0.so)
       help: install plugin `storage` ^2, or change the pin.
 
     problem: `z` is an instance of plugin `zzz`, which is not there.
-      help: install plugin `zzz`, correct its id, or disable `z`.
+      help: put its library into a plugin directory (or name it in `linked`, if it is compiled in), correct its id, or disable `z`.
 
     blocked: `w` waits for `y`, which cannot start.
     ");

@@ -261,7 +261,8 @@ impl fmt::Display for NoCandidate {
                 }
                 write!(
                     f,
-                    "  help: install plugin `{plugin}`, correct its id, or disable `{instance}`."
+                    "  help: put its library into a plugin directory (or name it in `linked`, if it is \
+                     compiled in), correct its id, or disable `{instance}`."
                 )
             }
         }

@@ -41,7 +41,8 @@ impl<T: Send + 'static> Pending<T> {
         }
     }
 
-    /// Blocks this thread until the operation is done.
+    /// Blocks this thread until the operation is done. Await it instead where the thread is an
+    /// executor's.
     ///
     /// # Errors
     /// Those of the operation.

@@ -52,7 +52,8 @@ impl Context {
         self.raw.text(context_text::PLUGIN)
     }
 
-    /// A folder of this instance's own, which exists and survives restarts.
+    /// A folder of this instance's own, which survives restarts. It is made, for its owner only, when
+    /// this is called first; if it cannot be, that is logged, and what is opened in it fails.
     pub fn data_dir(&self) -> &Path {
         Path::new(self.raw.text(context_text::DATA_DIR))
     }

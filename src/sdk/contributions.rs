@@ -70,8 +70,9 @@ impl<'a> Contributions<'a> {
         self.note(result);
     }
 
-    /// An implementation of the extension point `X`, a `dyn Trait` declared with
-    /// [`extension_point!`](crate::extension_point).
+    /// An implementation `T` of the extension point `X`, a `dyn Trait` declared with
+    /// [`extension_point!`](crate::extension_point): `to.service::<dyn Quota, _>(Fixed)`. An `Arc`
+    /// is taken, too, but then `T` has to be named: `to.service::<dyn Quota, Self>(self.clone())`.
     pub fn service<X, T>(&mut self, service: impl Into<Arc<T>>)
     where
         X: ?Sized + ExtensionPoint + Provide<T>,

@@ -63,7 +63,8 @@ impl ServiceRegistry {
             ErrorKind::NotFound,
             format!("the service `{name}` was expected in {range}; found: {found}"),
         )
-        .with_help("require it in the manifest, so that its provider starts first"))
+        .with_help("see why its provider is not running; a plugin also requires it in its manifest, so that the \
+             provider starts first"))
     }
 
     /// All services of this name in this range.

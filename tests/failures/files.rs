@@ -280,7 +280,7 @@ fn a_file_without_read_permission_is_named() {
       file: <folder>/plugins/libfaulty.so
       help: the host's user needs the right to read it
     problem: `faulty` is an instance of plugin `faulty`, which is not there.
-      help: install plugin `faulty`, correct its id, or disable `faulty`.
+      help: put its library into a plugin directory (or name it in `linked`, if it is compiled in), correct its id, or disable `faulty`.
     ");
 }
 

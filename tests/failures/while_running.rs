@@ -214,7 +214,7 @@ fn adding_a_plugin_that_fails_or_lacks_something_says_why() {
     assert_snapshot!(rig.error(&needy), @r"
     `needy` waits for `faulty`
     `faulty` is an instance of plugin `faulty`, which is not there.
-      help: install plugin `faulty`, correct its id, or disable `faulty`.
+      help: put its library into a plugin directory (or name it in `linked`, if it is compiled in), correct its id, or disable `faulty`.
       file: <folder>/needy.so
     ");
     let faulty = host.add(place("faulty")).wait().unwrap_err();

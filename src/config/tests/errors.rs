@@ -255,3 +255,9 @@ fn a_line_break_in_a_key_stays_out_of_the_log() {
     let error = error("[plugins]\n\"a\\nb\" = 1");
     assert!(!error.to_string().contains('\n'), "{error}");
 }
+
+#[test]
+fn a_main_that_returns_it_shows_the_list() {
+    let error = error("[plugins]\nfoo = 1\nstrict = 2");
+    assert_eq!(format!("{error:?}"), error.to_string());
+}

@@ -25,8 +25,7 @@ use crate::contract::{Call, Health, Result};
 ///   once over its pages; one that comes or goes meanwhile may or may not be.
 /// - A key may appear only once in a batch.
 ///
-/// The suite [`testing::storage_backend`](crate::testing::storage_backend) (feature `testing`)
-/// checks all of it.
+/// The suite `hotshoe::testing::storage_backend` (feature `testing`) checks all of it.
 ///
 /// # Lifecycle
 /// Contributed by a plugin, used between its `start` and its `stop`. When `stop` returns, what was

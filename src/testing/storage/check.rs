@@ -58,7 +58,18 @@ pub(super) fn equal<T: PartialEq + Debug>(what: &str, found: T, expected: T) -> 
     if found == expected {
         return Ok(());
     }
-    Err(Failure(format!("{what}: expected {expected:?}, found {found:?}")))
+    let (expected, found) = (short(&expected), short(&found));
+    Err(Failure(format!("{what}: expected {expected}, found {found}")))
+}
+
+/// What fits on a few lines: some checks store megabytes.
+fn short(value: &impl Debug) -> String {
+    const SHOWN: usize = 400;
+    let text = format!("{value:?}");
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}… ({} characters)", &text[..end], text.len()),
+        None => text,
+    }
 }
 
 /// Fails unless `holds`.
@@ -77,7 +88,10 @@ pub(super) fn refused<T: Debug>(
         Err(error) if is(&error) => {
             ensure(!error.message().is_empty(), || format!("{what}: the error has no message"))
         }
-        found => Err(Failure(format!("{what}: expected the error {expected}, found {found:?}"))),
+        found => {
+            let found = short(&found);
+            Err(Failure(format!("{what}: expected the error {expected}, found {found}")))
+        }
     }
 }
 
