@@ -1,6 +1,7 @@
 //! One request's way: middleware by middleware, then the handler.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use hotshoe_abi::{AbiFuture, AbiHandler, AbiMiddleware, Chain};
@@ -16,6 +17,8 @@ pub(crate) struct HandlerEntry {
     pub(crate) version: String,
     /// None once the instance has begun to end: the entry only says whose the route is.
     pub(crate) object: Option<AbiHandler>,
+    /// A predecessor had the route: if this instance does not come up, it stays vacant.
+    pub(crate) inherited: AtomicBool,
     pub(crate) gate: Arc<Gate>,
     /// How long a request to it may take, middleware included; by default as long as any.
     pub(crate) timeout: Option<Duration>,
@@ -28,6 +31,7 @@ impl HandlerEntry {
             instance: self.instance.clone(),
             version: self.version.clone(),
             object: None,
+            inherited: AtomicBool::new(true),
             gate: self.gate.clone(),
             timeout: self.timeout,
         }
@@ -37,13 +41,26 @@ impl HandlerEntry {
 /// A middleware in force.
 pub(crate) struct MiddlewareEntry {
     pub(crate) instance: String,
-    pub(crate) object: AbiMiddleware,
+    /// None while the instance is replaced: whoever would have passed it is refused, because what
+    /// guards a path must not be open while it is exchanged.
+    pub(crate) object: Option<AbiMiddleware>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) priority: i32,
     pub(crate) paths: Vec<String>,
 }
 
 impl MiddlewareEntry {
+    /// The same without its object, which the instance's end is to drop.
+    pub(super) fn vacant(&self) -> Self {
+        Self {
+            instance: self.instance.clone(),
+            object: None,
+            gate: self.gate.clone(),
+            priority: self.priority,
+            paths: self.paths.clone(),
+        }
+    }
+
     fn applies(&self, path: &str) -> bool {
         self.paths.iter().any(|pattern| match pattern.strip_suffix('*') {
             Some(start) => {
@@ -92,20 +109,13 @@ impl Way {
 impl Chain for Links {
     fn run(self: Arc<Self>, position: usize, request: Request) -> AbiFuture<'static, Response> {
         AbiFuture::new(async move {
-            let mut at = position;
-            while let Some(entry) = self.middleware.get(at) {
-                at += 1;
-                // A middleware that is being stopped is passed over.
-                if let Some(_pass) = entry.gate.enter() {
-                    let next = Next::new(self.clone(), at);
-                    return entry
-                        .object
-                        .handle(request, next)
-                        .await
-                        .map_err(|error| named(error, &entry.instance));
-                }
-            }
-            self.end(request).await
+            let Some(entry) = self.middleware.get(position) else { return self.end(request).await };
+            let (Some(_pass), Some(object)) = (entry.gate.enter(), &entry.object) else {
+                return Err(unavailable(&entry.instance));
+            };
+            let next = Next::new(self.clone(), position + 1);
+            let answer = object.handle(request, next).await;
+            answer.map_err(|error| named(error, &entry.instance))
         })
     }
 }
@@ -115,11 +125,7 @@ impl Links {
         match &self.end {
             Matched::Handler(entry) => {
                 let (Some(_pass), Some(object)) = (entry.gate.enter(), &entry.object) else {
-                    return Err(Error::new(
-                        ErrorKind::Unavailable,
-                        "it is being stopped and takes no more requests",
-                    )
-                    .with_plugin(&entry.instance));
+                    return Err(unavailable(&entry.instance));
                 };
                 let answer = object.handle(request).await;
                 let mut response = answer.map_err(|error| named(error, &entry.instance))?;
@@ -136,6 +142,11 @@ impl Links {
             }
         }
     }
+}
+
+fn unavailable(instance: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, "it is being stopped or replaced and takes no requests now")
+        .with_plugin(instance)
 }
 
 /// The nearest instance is the one to blame; an error that names one keeps it.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use percent_encoding::percent_decode_str;
 
@@ -21,6 +22,14 @@ pub(crate) struct Routes {
 
 type Methods = BTreeMap<String, Arc<HandlerEntry>>;
 
+/// What becomes of a handler.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Keep,
+    Vacate,
+    Remove,
+}
+
 /// What an instance contributed, taken out of the routes.
 #[derive(Default)]
 #[must_use = "dropping it runs the plugin's code: not under a lock"]
@@ -32,7 +41,8 @@ pub(crate) struct Removed {
 impl Removed {
     /// Whether there is nothing of a plugin in it.
     pub(crate) fn is_empty(&self) -> bool {
-        self.handlers.iter().all(|entry| entry.object.is_none()) && self.middleware.is_empty()
+        self.handlers.iter().all(|entry| entry.object.is_none())
+            && self.middleware.iter().all(|entry| entry.object.is_none())
     }
 }
 
@@ -69,6 +79,7 @@ impl Routes {
                 "disable one of the two plugins",
             ));
         }
+        entry.inherited.store(methods.contains_key(&method), Ordering::Relaxed);
         methods.insert(method, entry);
         let methods = Arc::new(methods);
         self.paths.remove(path);
@@ -93,78 +104,93 @@ impl Routes {
         self.middleware.insert(at, Arc::new(entry));
     }
 
-    /// Removes the middleware of an instance.
-    pub(crate) fn remove_middleware(&mut self, instance: &str) -> Removed {
-        let of_it = |entry: &mut Arc<MiddlewareEntry>| entry.instance == instance;
-        let middleware = self.middleware.extract_if(.., of_it).collect();
-        Removed { handlers: Vec::new(), middleware }
+    /// Takes the objects of an instance out and leaves the rest: whoever calls its routes, or would
+    /// pass its middleware, learns that it is not there now.
+    pub(crate) fn vacate(&mut self, instance: &str) -> Removed {
+        let mut removed = Removed::default();
+        for entry in self.middleware.iter_mut().filter(|entry| entry.instance == instance) {
+            let vacant = Arc::new(entry.vacant());
+            removed.middleware.push(std::mem::replace(entry, vacant));
+        }
+        self.change(&mut removed, |entry| {
+            if entry.instance == instance { Fate::Vacate } else { Fate::Keep }
+        });
+        removed
     }
 
-    /// Removes all that an instance contributed but the routes themselves: who calls them learns
-    /// that it is not there now.
-    pub(crate) fn vacate(&mut self, instance: &str) -> Removed {
-        let mut removed = self.remove_middleware(instance);
-        let touched: Vec<String> = self
-            .patterns
-            .iter()
-            .filter(|(_, methods)| methods.values().any(|entry| entry.instance == instance))
-            .map(|(path, _)| path.clone())
-            .collect();
-        for path in touched {
-            let Some(before) = self.patterns.get(&path) else { continue };
-            let mut methods = (**before).clone();
-            for entry in methods.values_mut().filter(|entry| entry.instance == instance) {
-                let vacant = Arc::new(entry.vacant());
-                removed.handlers.push(std::mem::replace(entry, vacant));
-            }
-            let methods = Arc::new(methods);
-            self.paths.remove(&path);
-            // The pattern was in the table a moment ago, so it can be again.
-            if self.paths.insert(&path, methods.clone()).is_ok() {
-                self.patterns.insert(path, methods);
-            } else {
-                self.patterns.remove(&path);
-            }
-        }
+    /// [`vacate`](Self::vacate) for an instance without a successor: its middleware is gone.
+    pub(crate) fn vacate_for_good(&mut self, instance: &str) -> Removed {
+        let mut removed = self.vacate(instance);
+        removed.middleware.extend(self.take_middleware(|entry| entry.instance == instance));
         removed
     }
 
     /// Removes all that an instance contributed.
     pub(crate) fn remove(&mut self, instance: &str) -> Removed {
-        let mut removed = self.remove_middleware(instance);
-        self.keep(&mut removed, |entry| entry.instance != instance);
+        let middleware = self.take_middleware(|entry| entry.instance == instance);
+        let mut removed = Removed { handlers: Vec::new(), middleware };
+        self.change(&mut removed, |entry| {
+            if entry.instance == instance { Fate::Remove } else { Fate::Keep }
+        });
         removed
     }
 
     /// Removes what a predecessor behind another gate left of an instance.
     pub(crate) fn remove_all_but(&mut self, instance: &str, gate: &Arc<Gate>) -> Removed {
-        let mut removed = Removed::default();
-        self.keep(&mut removed, |entry| {
-            entry.instance != instance || Arc::ptr_eq(&entry.gate, gate)
+        let other = |of: &str, behind: &Arc<Gate>| of == instance && !Arc::ptr_eq(behind, gate);
+        let middleware = self.take_middleware(|entry| other(&entry.instance, &entry.gate));
+        let mut removed = Removed { handlers: Vec::new(), middleware };
+        self.change(&mut removed, |entry| {
+            if other(&entry.instance, &entry.gate) { Fate::Remove } else { Fate::Keep }
         });
         removed
     }
 
-    /// Removes the handlers behind this gate.
-    pub(crate) fn remove_behind(&mut self, gate: &Arc<Gate>) -> Removed {
+    /// Takes back what an instance reserved that did not come up. What its predecessor had stays
+    /// vacant.
+    pub(crate) fn give_back(&mut self, instance: &str) -> Removed {
         let mut removed = Removed::default();
-        self.keep(&mut removed, |entry| !Arc::ptr_eq(&entry.gate, gate));
+        self.change(&mut removed, |entry| match entry {
+            entry if entry.instance != instance || entry.object.is_none() => Fate::Keep,
+            entry if entry.inherited.load(Ordering::Relaxed) => Fate::Vacate,
+            _ => Fate::Remove,
+        });
         removed
     }
 
-    fn keep(&mut self, removed: &mut Removed, keep: impl Fn(&HandlerEntry) -> bool) {
+    fn take_middleware(
+        &mut self,
+        take: impl Fn(&MiddlewareEntry) -> bool,
+    ) -> Vec<Arc<MiddlewareEntry>> {
+        self.middleware.extract_if(.., |entry| take(entry)).collect()
+    }
+
+    /// Changes handlers; what is taken out goes into `removed`.
+    fn change(&mut self, removed: &mut Removed, fate: impl Fn(&HandlerEntry) -> Fate) {
         let touched: Vec<String> = self
             .patterns
             .iter()
-            .filter(|(_, methods)| !methods.values().all(|entry| keep(entry)))
+            .filter(|(_, methods)| methods.values().any(|entry| fate(entry) != Fate::Keep))
             .map(|(path, _)| path.clone())
             .collect();
         for path in touched {
-            let Some(methods) = self.patterns.remove(&path) else { continue };
+            let Some(before) = self.patterns.remove(&path) else { continue };
             self.paths.remove(&path);
-            let mut methods = (*methods).clone();
-            removed.handlers.extend(methods.values().filter(|entry| !keep(entry)).cloned());
-            methods.retain(|_, entry| keep(entry));
+            let mut methods = Methods::new();
+            for (method, entry) in &*before {
+                let kept = match fate(entry) {
+                    Fate::Keep => entry.clone(),
+                    Fate::Vacate => Arc::new(entry.vacant()),
+                    Fate::Remove => {
+                        removed.handlers.push(entry.clone());
+                        continue;
+                    }
+                };
+                if !Arc::ptr_eq(&kept, entry) {
+                    removed.handlers.push(entry.clone());
+                }
+                methods.insert(method.clone(), kept);
+            }
             if methods.is_empty() {
                 continue;
             }

@@ -50,6 +50,7 @@ impl Core {
                 instance: "the host".into(),
                 version: env!("CARGO_PKG_VERSION").into(),
                 object: Some(AbiHandler::new(handler.clone())),
+                inherited: Default::default(),
                 gate: gate.clone(),
                 timeout: None,
             })

@@ -225,7 +225,9 @@ impl PluginHost {
         })
     }
 
-    /// Stops an instance, and all that depend on it, and starts them anew. Each is asked for its
+    /// Stops an instance, and all that depend on it, and starts them anew. Meanwhile their routes,
+    /// and paths behind their middleware, answer 503; if one does not come up again, they go on to
+    /// do so until it is enabled, disabled or removed. Each is asked for its
     /// state, which its successor takes over; one that cannot tell it is followed by one that
     /// starts afresh.
     ///
@@ -242,7 +244,6 @@ impl PluginHost {
                 slot.restarts += 1;
             }
             core.bring_up(operation, &down);
-            core.withdraw_routes(&down);
             core.must_run(&id)?;
             Ok(StartReport::of(core))
         })
@@ -608,6 +609,8 @@ impl Core {
         self.must_know(id)?;
         operation.switched.insert(id.to_owned(), false);
         let (down, errors) = self.take_down(&BTreeSet::from([id.to_owned()]));
+        // Also what a restart that failed may have left.
+        self.withdraw_routes(&[id.to_owned()]);
         let mut slots = self.slots.write();
         for stopped in &down {
             if let Some(slot) = slots.get_mut(stopped)

@@ -180,9 +180,12 @@ impl Core {
                     }
                 }
             }
-            self.gateway.publish();
-            for (id, gate) in up {
+            // Open before anybody can find the way there: nobody is refused by what just started.
+            for (_, gate) in &up {
                 gate.open();
+            }
+            self.gateway.publish();
+            for (id, _) in up {
                 self.offer_storage(&id, intent.storage.as_deref());
             }
         }
@@ -252,7 +255,7 @@ impl Core {
             for (object, priority, paths) in contributions.middleware.drain(..) {
                 routes.add_middleware(MiddlewareEntry {
                     instance: id.clone(),
-                    object,
+                    object: Some(object),
                     gate: mounted.gate.clone(),
                     priority: order.config.priority.unwrap_or(priority),
                     paths,
@@ -301,7 +304,7 @@ impl Core {
     /// An instance did not come up.
     fn give_up(&self, order: &Order, error: Error) {
         order.context.end();
-        let removed = self.gateway.draft(|routes| routes.remove(&order.config.id));
+        let removed = self.gateway.draft(|routes| routes.give_back(&order.config.id));
         if !removed.is_empty() {
             // Its worker was given up: what is dropped is the plugin's, and may take for ever.
             let _ = Worker::spawn(&order.config.id, Phase::Stop, None, move |_| {
@@ -374,7 +377,7 @@ impl Order {
         });
         let contributions = started.inspect_err(|_| {
             // Dropped here, where the deadline holds, before anybody hears of the failure.
-            drop(self.core.gateway.draft(|routes| routes.remove_behind(&gate)));
+            drop(self.core.gateway.draft(|routes| routes.give_back(&self.config.id)));
         })?;
         Ok(Mounted { plugin, contributions, gate, opened, took: begin.elapsed() })
     }
@@ -450,6 +453,7 @@ impl Order {
                     instance: id.clone(),
                     version: self.candidate.manifest.version.to_string(),
                     object: Some(object),
+                    inherited: Default::default(),
                     gate: gate.clone(),
                     timeout: self.timeouts.call,
                 };

@@ -93,11 +93,16 @@ impl Core {
             }
         }
         // Its routes stay until it has ended: whoever calls learns "not now" instead of "not here".
+        // Its middleware stays only if a successor follows: what guards a path must not be open
+        // while it is exchanged.
         // What answered them is for its own thread to drop.
         let answered: Vec<Removed> = self.gateway.draft(|routes| {
             let vacate = |(id, running, _): &(String, Running, Duration)| {
                 running.gate.close();
-                routes.vacate(id)
+                match saving {
+                    Saving::Keep => routes.vacate(id),
+                    Saving::Forget => routes.vacate_for_good(id),
+                }
             };
             stopping.iter().map(vacate).collect()
         });
