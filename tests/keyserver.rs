@@ -150,11 +150,11 @@ fn checking_a_directory_that_lacks_a_required_plugin_prints_the_report_and_exits
 #[test]
 fn checking_a_directory_with_a_broken_plugin_prints_the_report_and_exits_with_1() {
     let plugins = Server::plugins();
-    let path = plugins.path().join("libratelimit.so");
+    let path = plugins.path().join("libaccess_log.so");
     let half = std::fs::read(&path).expect("it was staged");
     std::fs::write(&path, &half[..half.len() / 2]).expect("it is cut in two");
     let outcome = Server::check(&["--plugins", &plugins.path().display().to_string()]);
     assert_eq!(outcome.status.code(), Some(1), "{outcome:?}");
-    assert!(outcome.stdout.contains("libratelimit.so"), "{outcome:?}");
+    assert!(outcome.stdout.contains("libaccess_log.so"), "{outcome:?}");
     assert!(outcome.stdout.contains("hkp"), "{outcome:?}");
 }

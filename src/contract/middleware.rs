@@ -13,7 +13,10 @@ use super::{Next, Request, Response, Result};
 ///
 /// # Lifecycle
 /// Called only between the plugin's `start` and its `stop`. Requests under way when the plugin is
-/// stopped are finished first, up to the stop deadline.
+/// stopped are finished first, up to the stop deadline. While it is restarted, and if it does not come
+/// up again, requests for its paths are answered with 503: what guards a path must not be open while
+/// it is exchanged. A middleware that an operator disabled is passed over; one that never started is
+/// not there, unless the configuration says `required = true`.
 ///
 /// A middleware that is not running, while it is restarted for instance, is passed over: requests go
 /// on without it. If it guards something, the operator should make its instance `required`, so that

@@ -150,6 +150,7 @@ impl PluginHostBuilder {
                 .with_help("set `signatures = \"off\"` if you trust every file in the directory"));
             }
         }
+        self.warn_of_what_is_not_enforced();
         hotshoe_abi::guard::install_hook();
         if !cfg!(panic = "unwind") {
             tracing::warn!(
@@ -165,5 +166,20 @@ impl PluginHostBuilder {
             self.background_threads.unwrap_or(2),
         );
         PluginHost::new(core, self.health_path.as_deref())
+    }
+
+    /// Keys that are read and checked, and that nothing acts on yet: better said than believed.
+    fn warn_of_what_is_not_enforced(&self) {
+        let security = &self.config.plugins.security;
+        let idle = [
+            ("max_memory_mb", security.max_memory_mb.is_some()),
+            ("max_cpu_percent", security.max_cpu_percent.is_some()),
+            ("allow_needed", !security.allow_needed.is_empty()),
+        ];
+        for (key, _) in idle.into_iter().filter(|(_, set)| *set) {
+            tracing::warn!(
+                "`[plugins.security] {key}` is set, and this version does not enforce it"
+            );
+        }
     }
 }

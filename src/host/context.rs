@@ -86,6 +86,20 @@ impl InstanceContext {
         self.grants.check(&self.instance, permission)
     }
 
+    /// What the configuration grants or denies and the manifest never asks for.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let grants = &self.grants;
+        grants
+            .idle()
+            .map(|(key, entry)| {
+                format!(
+                    "`{key}` names \"{entry}\", which its manifest does not ask for; it asks for: {}",
+                    grants.declared()
+                )
+            })
+            .collect()
+    }
+
     /// What the manifest asks for and the operator does not grant.
     pub(super) fn refused(&self) -> impl Iterator<Item = &str> {
         self.grants.refused()

@@ -78,6 +78,8 @@ pub struct PluginInfo {
     pub tasks: Vec<TaskInfo>,
     /// Events that found one of its queues full.
     pub events_dropped: u64,
+    /// What works, but perhaps not as the configuration means it.
+    pub warnings: Vec<String>,
     /// Why it failed, in full.
     pub error: Option<String>,
 }
@@ -159,6 +161,7 @@ impl PluginInfo {
                 .flat_map(|running| &running.subscriptions)
                 .map(|subscription| subscription.dropped())
                 .sum(),
+            warnings: slot.warnings.clone(),
             error: slot.error.as_ref().map(|error| format!("{error:#}")),
         }
     }

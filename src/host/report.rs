@@ -52,21 +52,22 @@ impl StartReport {
     pub fn problems(&self) -> Vec<String> {
         let mut problems: Vec<String> = Vec::new();
         problems.extend(self.refused.iter().map(|error| format!("{error:#}")));
+        // What failed comes before what only waits for it.
         for plugin in &self.plugins {
-            match &plugin.state {
-                State::Failed { .. } => {
-                    if let Some(error) = &plugin.error
-                        && !problems.contains(error)
-                    {
-                        problems.push(error.clone());
-                    }
-                }
-                State::Blocked { by } => problems.push(format!(
+            if let Some(error) = &plugin.error
+                && matches!(plugin.state, State::Failed { .. })
+                && !problems.contains(error)
+            {
+                problems.push(error.clone());
+            }
+        }
+        for plugin in &self.plugins {
+            if let State::Blocked { by } = &plugin.state {
+                problems.push(format!(
                     "plugin `{}` is not started: it needs {}",
                     plugin.id,
                     by.iter().map(|id| self.with_state(id)).collect::<Vec<_>>().join(", ")
-                )),
-                _ => {}
+                ));
             }
         }
         problems
@@ -122,6 +123,11 @@ impl fmt::Display for StartReport {
         }
         for notice in &self.resolution.notices {
             write!(f, "\nnotice: {notice}\n")?;
+        }
+        for plugin in &self.plugins {
+            for warning in &plugin.warnings {
+                write!(f, "\nwarning: plugin `{}`: {warning}\n", plugin.id)?;
+            }
         }
         for (path, reason) in &self.ignored {
             write!(f, "\nignored: {}: {reason}\n", path.display())?;

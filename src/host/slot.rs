@@ -34,6 +34,8 @@ pub(crate) struct Slot {
     pub(crate) restarts: u64,
     /// What it said when it was last asked.
     pub(crate) health: Option<Health>,
+    /// What works, but perhaps not as the configuration means it.
+    pub(crate) warnings: Vec<String>,
     /// What the instance before it left for it.
     pub(crate) saved: Option<AbiBytes>,
 }
@@ -86,6 +88,7 @@ impl Slot {
             started: 0,
             restarts: 0,
             health: None,
+            warnings: Vec::new(),
             saved: None,
         }
     }

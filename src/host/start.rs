@@ -137,8 +137,12 @@ impl Core {
                     slot.error = Some(error.clone());
                     continue;
                 }
+                let mut message = problem.to_string();
+                if matches!(problem, Problem::NoCandidate(missing) if missing.present.is_empty()) {
+                    message.push_str(&self.where_to_look(&slot.config.plugin));
+                }
                 slot.step(Event::Verified);
-                slot.fail(Phase::Resolve, Error::new(ErrorKind::Unresolved, problem.to_string()));
+                slot.fail(Phase::Resolve, Error::new(ErrorKind::Unresolved, message));
             }
         }
         for blocked in &found.report.blocked {
@@ -147,6 +151,23 @@ impl Core {
             {
                 slot.step(Event::Blocked { by: blocked.by.clone() });
             }
+        }
+    }
+
+    /// Where a plugin that is not there was looked for.
+    fn where_to_look(&self, plugin: &str) -> String {
+        let compiled_in = crate::discover::submitted().into_iter().any(|linked| {
+            Manifest::parse(linked.manifest_text()).is_ok_and(|manifest| manifest.id == plugin)
+        });
+        let directories = &self.config.plugins.directories;
+        let looked: Vec<String> = directories.iter().map(|at| at.display().to_string()).collect();
+        match (compiled_in, looked.is_empty()) {
+            (true, _) => format!(
+                "\n  found: it is compiled into this program, which does not ask for it: add \
+                 \"{plugin}\" to `linked`"
+            ),
+            (false, true) => "\n  looked in: no directory is configured".to_owned(),
+            (false, false) => format!("\n  looked in: {}", looked.join(", ")),
         }
     }
 
@@ -219,6 +240,10 @@ impl Core {
             Source::Linked(_) => None,
         };
         let context = InstanceContext::new(self, &slot.config, &candidate, data_dir);
+        slot.warnings = context.warnings();
+        for warning in &slot.warnings {
+            tracing::warn!(plugin = slot.id, "{warning}");
+        }
         let refused: Vec<&str> = context.refused().collect();
         if !refused.is_empty() {
             tracing::info!(plugin = slot.id, ?refused, "permissions are not granted");

@@ -68,6 +68,25 @@ impl Grants {
         Err(Error::new(ErrorKind::PermissionDenied, message).with_plugin(instance).with_help(help))
     }
 
+    /// What the operator grants or denies and the plugin never asks for: most likely misspelt, and
+    /// then something is denied only in the configuration.
+    pub(crate) fn idle(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let granted = self.granted.iter().flatten().map(|entry| ("permissions", entry.as_str()));
+        let denied = self.denied.iter().map(|entry| ("deny", entry.as_str()));
+        granted.chain(denied).filter(|(_, entry)| {
+            let entry = [(*entry).to_owned()];
+            let meets = |declared: &String| {
+                covers(&entry, declared) || covers(std::slice::from_ref(declared), &entry[0])
+            };
+            !entry[0].is_empty() && entry[0] != "*" && !self.declared.iter().any(meets)
+        })
+    }
+
+    /// What is declared, for messages.
+    pub(crate) fn declared(&self) -> String {
+        if self.declared.is_empty() { "nothing".into() } else { self.declared.join(", ") }
+    }
+
     /// What is declared and not granted, for reports.
     pub(crate) fn refused(&self) -> impl Iterator<Item = &str> {
         self.declared.iter().map(String::as_str).filter(|permission| !self.allow(permission))
@@ -117,6 +136,16 @@ mod tests {
         assert!(!grants.allow("events.subscribe:keys.secret"));
         assert!(!grants.allow("events.subscribe:keys.*"), "keys.secret is among them");
         assert!(grants.allow("events.subscribe:orders.*"));
+    }
+
+    #[test]
+    fn what_is_denied_and_never_asked_for_is_noticed() {
+        let grants = Grants::new(
+            list(&["storage", "events.publish:keys.*"]),
+            Some(list(&["*", "storage"])),
+            list(&["storag", "events.publish:*", "events.publish:keys.secret"]),
+        );
+        assert_eq!(grants.idle().collect::<Vec<_>>(), [("deny", "storag")]);
     }
 
     #[test]

@@ -107,6 +107,7 @@ fn a_required_plugin_that_is_not_there_stops_everything() {
     required plugins are not active: `faulty`; what ran was stopped again
     problem: `faulty` is an instance of plugin `faulty`, which is not there.
       help: put its library into a plugin directory (or name it in `linked`, if it is compiled in), correct its id, or disable `faulty`.
+      looked in: <folder>/plugins
     ");
 }
 

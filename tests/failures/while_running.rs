@@ -215,6 +215,7 @@ fn adding_a_plugin_that_fails_or_lacks_something_says_why() {
     `needy` waits for `faulty`
     `faulty` is an instance of plugin `faulty`, which is not there.
       help: put its library into a plugin directory (or name it in `linked`, if it is compiled in), correct its id, or disable `faulty`.
+      looked in: <folder>/plugins
       file: <folder>/needy.so
     ");
     let faulty = host.add(place("faulty")).wait().unwrap_err();
