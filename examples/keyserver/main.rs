@@ -97,7 +97,7 @@ async fn serve(host: &PluginHost, listen: &str) -> Result<()> {
         .describe(format!("cannot listen on {listen}; choose another address with --listen"))?;
     let address = listener.local_addr().describe("the listener has no address")?;
     // The plugins are asked for everything; who calls is what only the connection knows.
-    let plugins = host.service_stack().with_call(|head| {
+    let plugins = host.tower_service().with_call(|head| {
         let peer = head.extensions.get::<ConnectInfo<SocketAddr>>();
         let call = Call::builder();
         match peer {

@@ -8,6 +8,7 @@ mod explain;
 mod health;
 mod info;
 mod log_level;
+mod operations;
 mod plan;
 mod public;
 mod report;

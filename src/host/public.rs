@@ -1,7 +1,7 @@
 //! [`PluginHost`]: what an application holds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::builder::PluginHostBuilder;
 use super::core::{Core, Operation};
 use super::info::{Execution, PluginInfo};
+use super::operations::first_of;
 use super::report::StartReport;
 use super::stop::Saving;
 use crate::contract::{
@@ -20,7 +21,6 @@ use crate::lifecycle::{Event, State};
 use crate::metrics::Figure;
 use crate::runtime::{Pending, on_own_thread};
 use crate::sdk::Metric;
-use crate::verify::{self, Inspection};
 
 /// A plugin host. Cloning shares it; when the last clone goes, what still runs is stopped, which
 /// blocks the thread for as long as that takes: under an executor, await [`stop`](Self::stop) first.
@@ -415,7 +415,7 @@ impl PluginHost {
 
     /// The routes as a `tower` service: what axum's `fallback_service` takes.
     #[cfg(feature = "tower")]
-    pub fn service_stack(&self) -> crate::gateway::GatewayService {
+    pub fn tower_service(&self) -> crate::gateway::GatewayService {
         crate::gateway::GatewayService::new(self.core().gateway.clone())
     }
 
@@ -508,150 +508,4 @@ fn compatible<X: ?Sized + ExtensionPoint>() -> Result<semver::VersionReq> {
         ErrorKind::InvalidInput,
         format!("the extension point `{}` has no version", X::NAME),
     )
-}
-
-/// The only error; of several, one that names them all.
-fn first_of(errors: Vec<Error>) -> Result<()> {
-    const SHOWN: usize = 6;
-    let mut errors = errors.into_iter();
-    let Some(first) = errors.next() else { return Ok(()) };
-    let rest: Vec<Error> = errors.collect();
-    if rest.is_empty() {
-        return Err(first);
-    }
-    let mut message = format!("{} plugins failed to stop", rest.len() + 1);
-    for error in std::iter::once(&first).chain(&rest).take(SHOWN) {
-        message.push_str(&format!("\n  {error}"));
-    }
-    if rest.len() >= SHOWN {
-        message.push_str(&format!("\n  and {} more", rest.len() + 1 - SHOWN));
-    }
-    Err(Error::new(first.kind(), message)
-        .with_help("all others were stopped; `explain` tells more of each"))
-}
-
-impl Core {
-    /// Why what is in this file does not run.
-    fn why_not(&self, file: &Path) -> Error {
-        let found = self.found.read();
-        let named = |error: &&Arc<Error>| error.path().is_some_and(|path| *file == *path);
-        if let Some(error) = found.refused.iter().find(named) {
-            return super::slot::copy(error);
-        }
-        if let Some((_, reason)) = found.ignored.iter().find(|(path, _)| path == file) {
-            return Error::new(
-                ErrorKind::InvalidPlugin,
-                format!("a plugin was expected: {reason}"),
-            )
-            .with_help("add a library that was built from a plugin crate")
-            .with_path(file);
-        }
-        let Ok(Inspection::Plugin(manifest)) = verify::inspect(file) else {
-            return Error::new(ErrorKind::Io, "the file has changed meanwhile").with_path(file);
-        };
-        // Beyond `max_plugins`, say.
-        let of_it = |error: &&Arc<Error>| error.plugin() == Some(manifest.id.as_str());
-        if let Some(error) = found.refused.iter().find(of_it) {
-            return super::slot::copy(error);
-        }
-        drop(found);
-        let slots = self.slots.read();
-        let mut of_plugin = slots.values().filter(|slot| slot.config.plugin == manifest.id);
-        let waiting = of_plugin.find(|slot| !slot.state.is_serving());
-        let Some(slot) = waiting else {
-            return Error::new(
-                ErrorKind::AlreadyExists,
-                format!(
-                    "plugin `{}` {} is not used: another version, file or mount of it is in use",
-                    manifest.id, manifest.version
-                ),
-            )
-            .with_path(file)
-            .with_help("restart the instance to use a higher version, or configure another one");
-        };
-        match &slot.error {
-            Some(error) if error.plugin().is_some() => super::slot::copy(error),
-            _ => {
-                let id = slot.id.clone();
-                drop(slots);
-                Error::new(ErrorKind::Unresolved, self.explain(&id)).with_path(file)
-            }
-        }
-    }
-
-    /// What was removed and is in this file may run again; the ids of its instances.
-    fn take_back(&self, operation: &mut Operation, file: &Path) -> Vec<String> {
-        let Ok(Inspection::Plugin(manifest)) = verify::inspect(file) else { return Vec::new() };
-        let configured = &self.config.plugins.instances;
-        let of_it = |id: &String| {
-            configured.get(id).map_or(id, |instance| &instance.plugin) == &manifest.id
-        };
-        operation.removed.extract_if(.., of_it).collect()
-    }
-
-    fn must_know(&self, id: &str) -> Result<()> {
-        let slots = self.slots.read();
-        if slots.contains_key(id) { Ok(()) } else { Err(self.unknown(id, slots.keys())) }
-    }
-
-    fn must_run(&self, id: &str) -> Result<()> {
-        let slots = self.slots.read();
-        let Some(slot) = slots.get(id) else { return Err(self.unknown(id, slots.keys())) };
-        if slot.state.is_serving() {
-            return Ok(());
-        }
-        let kind = slot.error.as_ref().map_or(ErrorKind::Unavailable, |error| error.kind());
-        drop(slots);
-        Err(Error::new(kind, self.explain(id)))
-    }
-
-    fn disable(&self, operation: &mut Operation, id: &str) -> Result<()> {
-        self.must_know(id)?;
-        operation.switched.insert(id.to_owned(), false);
-        let (down, errors) = self.take_down(&BTreeSet::from([id.to_owned()]));
-        // Also what a restart that failed may have left.
-        self.withdraw_routes(&[id.to_owned()]);
-        let mut slots = self.slots.write();
-        for stopped in &down {
-            if let Some(slot) = slots.get_mut(stopped)
-                && slot.state == State::Stopped
-                && stopped != id
-            {
-                let by = slot.depends_on.iter().filter(|on| down.contains(*on)).cloned().collect();
-                slot.step(Event::Blocked { by });
-            }
-        }
-        if let Some(slot) = slots.get_mut(id)
-            && slot.state != State::Disabled
-        {
-            slot.step(Event::Disabled);
-        }
-        errors.into_iter().next().map_or(Ok(()), Err)
-    }
-
-    /// The generic entry of an instance, inside its gate and the deadline.
-    pub(super) async fn execute(
-        &self,
-        instance: &str,
-        call: &Call,
-        input: &str,
-    ) -> Result<hotshoe_abi::__stable::RString> {
-        // The pass goes last: whoever waits for it drops the plugin for good.
-        let (_pass, plugin, timeout) = self.running(instance, |slot| {
-            let running = slot.running.as_ref()?;
-            let timeout = self.config.timeouts_of(&slot.config).call;
-            Some((running.gate.enter()?, running.plugin.clone(), timeout))
-        })?;
-        let limit = match (call.remaining(), timeout) {
-            (Some(left), Some(timeout)) => Some(left.min(timeout)),
-            (left, timeout) => left.or(timeout),
-        };
-        let outcome =
-            self.time.timeout(limit, "the output of `execute`", plugin.execute(call, input)).await;
-        outcome.map_err(
-            |error| {
-                if error.plugin().is_some() { error } else { error.with_plugin(instance) }
-            },
-        )
-    }
 }

@@ -36,7 +36,7 @@ impl Body for Sent {
 }
 
 fn service(host: &PluginHost) -> GatewayService {
-    host.service_stack().with_call(|parts| {
+    host.tower_service().with_call(|parts| {
         let user = parts.headers.get("x-user").and_then(|user| user.to_str().ok());
         let call = Call::builder().set("peer", "127.0.0.1:7");
         match user {
