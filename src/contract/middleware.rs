@@ -18,10 +18,6 @@ use super::{Next, Request, Response, Result};
 /// it is exchanged. A middleware that an operator disabled is passed over; one that never started is
 /// not there, unless the configuration says `required = true`.
 ///
-/// A middleware that is not running, while it is restarted for instance, is passed over: requests go
-/// on without it. If it guards something, the operator should make its instance `required`, so that
-/// the host does not start without it, and stop taking requests before restarting it.
-///
 /// # Threading
 /// Called from any thread, any number of times at once. Polled by whoever awaits: do not block.
 ///
