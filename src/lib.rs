@@ -122,6 +122,7 @@ mod sdk;
 #[cfg(feature = "host")]
 mod services;
 pub mod settings;
+pub mod standard;
 #[cfg(feature = "host")]
 mod tasks;
 #[cfg(feature = "testing")]

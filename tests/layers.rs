@@ -19,6 +19,7 @@ const FLOORS: &[&[&str]] = &[
     &["config"],
     &["manifest"],
     &["testing"],
+    &["standard"],
     &["sdk"],
     &["extension"],
     &["bridge"],
