@@ -77,6 +77,9 @@ kinds! {
     Io = 15, "io";
     /// An operation of the host does not fit its state.
     IllegalState = 16, "illegal_state";
+    /// A plugin file does not meet the policy: not signed, not pinned, too old, or it would bring
+    /// unverified code along.
+    Untrusted = 17, "untrusted";
 }
 
 /// Fields of an error that are text, by number.

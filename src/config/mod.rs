@@ -41,6 +41,7 @@
 //! value that looks like a secret ([`redact`]).
 
 mod check;
+mod digest;
 mod entry;
 mod error;
 mod id;
@@ -60,6 +61,7 @@ mod section;
 mod security;
 mod suggest;
 mod timeouts;
+mod trust;
 mod typed;
 
 #[cfg(test)]
@@ -71,13 +73,15 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+pub use digest::Sha256;
 pub use error::{ConfigError, Position, Problem, ProblemKind};
 pub use instance::{InstanceConfig, Mount};
 pub use limits::{HostLimits, LoadRule};
 pub use plugins::{Linked, PluginsConfig};
 pub use redact::redact;
-pub use security::{Rpath, SecurityPolicy, Signatures};
+pub use security::{LoadFrom, Rpath, SecurityPolicy, Signatures};
 pub use timeouts::{TimeoutOverrides, Timeouts};
+pub use trust::{PublicKey, TrustedKey};
 
 use key_path::KeyPath;
 use report::Provenance;

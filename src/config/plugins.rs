@@ -97,7 +97,7 @@ pub(super) fn read(
             continue;
         };
         match entry.name {
-            "security" => plugins.security = security::read(table, entry.path, report),
+            "security" => plugins.security = security::read(table, entry.path, base_dir, report),
             "config" => second = flat_instances(table, &entry, report),
             _ => first.push(entry),
         }

@@ -12,34 +12,52 @@
 //! | `allow_unsigned = false` | `require` |
 //! | `signatures` | what it says |
 //!
-//! The policy is only kept here. Of it, this version acts on `signatures` alone (it refuses to start
-//! with `require`); the other keys are for versions to come.
+//! The policy is only kept here; [`verify`](crate::verify) acts on it.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 
+use semver::Version;
 use toml::de::DeTable;
 
+use super::digest::Sha256;
 use super::entry::Entry;
 use super::error::ProblemKind;
 use super::key_path::{KeyPath, Shown};
 use super::report::Report;
 use super::section::Section;
+use super::trust::{self, TrustedKey};
 
 /// What is demanded of a plugin before anything of it runs, and what it may use at most.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SecurityPolicy {
-    /// Whether plugins must be signed.
+    /// Whether plugin files must be signed.
     pub signatures: Signatures,
+    /// Whose signatures are believed, by a name for messages.
+    pub keys: BTreeMap<String, TrustedKey>,
+    /// What the files of a plugin must be, by id and version. Of a plugin that is named here only
+    /// the versions that are named here are accepted.
+    pub pins: BTreeMap<String, BTreeMap<Version, Vec<Sha256>>>,
+    /// The lowest version of a plugin that is accepted, by id: against a downgrade. Holds for linked
+    /// plugins, too.
+    pub minimum: BTreeMap<String, Version>,
+    /// From where pinned and signed files are loaded.
+    pub load_from: LoadFrom,
+    /// Whether an unknown library is first tried in a child process; see
+    /// [`preflight`](crate::preflight).
+    pub preflight: bool,
+    /// The program that tries libraries; the host's own, unless given.
+    pub preflight_helper: Option<PathBuf>,
     /// Memory that a plugin may use, in MiB. Read, and **not enforced yet**: nothing measures it.
     pub max_memory_mb: Option<NonZeroU32>,
     /// Processor time that a plugin may use, in percent of one core. Read, and **not enforced yet**.
     pub max_cpu_percent: Option<NonZeroU32>,
-    /// What is to become of a library with a search path of its own (`RPATH`, `RUNPATH`). Read, and
-    /// **not enforced yet**: such a library is loaded.
+    /// What becomes of a library with a search path of its own (`RPATH`, `RUNPATH`).
     pub rpath: Rpath,
-    /// Shared libraries a plugin may need (`DT_NEEDED`) besides the system's own. Read, and **not
-    /// enforced yet**.
+    /// Shared libraries a plugin may need (`DT_NEEDED`) besides the system's own, as the plugin names
+    /// them; a final `*` stands for any ending.
     pub allow_needed: Vec<String>,
 }
 
@@ -60,17 +78,34 @@ pub enum Signatures {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rpath {
-    /// It is to be refused: the path may lead to code that nobody verified. **Not enforced yet.**
+    /// It is refused: the path may lead to code that nobody verified.
     #[default]
     Refuse,
     /// It is loaded.
     Allow,
 }
 
+/// From where files that are pinned or signed are loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LoadFrom {
+    /// From the very bytes that were verified: a sealed copy in memory (Linux). Debuggers and
+    /// backtraces find no symbols by the name of such a library.
+    #[default]
+    Memory,
+    /// From the path, for debugging: a file that is exchanged between check and load is loaded.
+    Path,
+}
+
 /// Strictest first: the first that all keys permit is taken.
 const POLICIES: [Signatures; 3] = [Signatures::Require, Signatures::Warn, Signatures::Off];
 
-pub(super) fn read(table: &DeTable<'_>, path: KeyPath, report: &mut Report) -> SecurityPolicy {
+pub(super) fn read(
+    table: &DeTable<'_>,
+    path: KeyPath,
+    base_dir: &Path,
+    report: &mut Report,
+) -> SecurityPolicy {
     let mut section = Section::new(path, table).with_hint(
         "`plugins.security` is the host's policy; a plugin needs another id, and may have \
          type = \"security\"",
@@ -88,6 +123,25 @@ pub(super) fn read(table: &DeTable<'_>, path: KeyPath, report: &mut Report) -> S
     if let Some(entry) = section.take("allow_needed", report) {
         policy.allow_needed = entry.texts(report, "a list of library names").unwrap_or_default();
     }
+    if let Some(entry) = section.take("keys", report) {
+        policy.keys = trust::keys(&entry, base_dir, report);
+    }
+    if let Some(entry) = section.take("pins", report) {
+        policy.pins = trust::pins(&entry, report);
+    }
+    if let Some(entry) = section.take("minimum", report) {
+        policy.minimum = trust::minimum(&entry, report);
+    }
+    if let Some(entry) = section.take("load_from", report) {
+        let words = [("memory", LoadFrom::Memory), ("path", LoadFrom::Path)];
+        policy.load_from = entry.one_of(report, &words).unwrap_or_default();
+    }
+    let found = section.take("preflight", report);
+    policy.preflight = found.and_then(|entry| entry.boolean(report)).unwrap_or_default();
+    let found = section.take("preflight_helper", report);
+    policy.preflight_helper = found
+        .and_then(|entry| entry.text(report, "the path of a program"))
+        .map(|program| base_dir.join(program));
     section.finish(report);
     policy
 }

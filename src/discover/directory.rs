@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Candidate, Source};
 use crate::contract::{Error, ErrorKind, Result, ResultExt};
-use crate::verify::{Inspection, check_build, inspect};
+use crate::verify::{Verdict, Verifier};
 
 /// What a directory holds.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub(crate) struct Found {
 ///
 /// # Errors
 /// [`ErrorKind::Io`] if the directory cannot be read.
-pub(crate) fn scan(directory: &Path) -> Result<Found> {
+pub(crate) fn scan(directory: &Path, verifier: &Verifier) -> Result<Found> {
     let unreadable = |error: std::io::Error| {
         let help = if error.kind() == std::io::ErrorKind::NotFound {
             "create it, or correct `[plugins] directory`"
@@ -45,26 +45,22 @@ pub(crate) fn scan(directory: &Path) -> Result<Found> {
     paths.sort();
     let mut found = Found::default();
     for path in paths {
-        look_at(path, &mut found);
+        look_at(path, verifier, &mut found);
     }
     refuse_duplicates(&mut found);
     Ok(found)
 }
 
 /// Looks at one file.
-pub(crate) fn look_at(path: PathBuf, found: &mut Found) {
-    match inspect(&path) {
-        Ok(Inspection::NoPlugin(reason)) => found.ignored.push((path, reason)),
-        Ok(Inspection::Plugin(manifest)) => match check_build(&manifest) {
-            Ok(()) => {
-                found.candidates.push(Candidate { manifest: *manifest, source: Source::File(path) })
-            }
-            Err(error) => {
-                let error = error.with_plugin(manifest.id).with_phase("verify").with_path(&path);
-                found.refused.push((path, error));
-            }
-        },
-        Err(error) => found.refused.push((path, error.with_phase("verify"))),
+pub(crate) fn look_at(path: PathBuf, verifier: &Verifier, found: &mut Found) {
+    match verifier.verify(&path) {
+        Ok(Verdict::Plugin(verified)) => found.candidates.push(Candidate {
+            manifest: verified.manifest,
+            source: Source::File(verified.file),
+            warning: verified.warning,
+        }),
+        Ok(Verdict::NoPlugin(reason)) => found.ignored.push((path, reason)),
+        Err(error) => found.refused.push((path, error)),
     }
 }
 
@@ -82,7 +78,7 @@ pub(crate) fn refuse_duplicates(found: &mut Found) {
         }
         let paths: Vec<String> = candidates.iter().map(|c| c.source.describe()).collect();
         for candidate in candidates {
-            let Source::File(path) = candidate.source else { continue };
+            let Some(path) = candidate.source.path().map(Path::to_owned) else { continue };
             let others: Vec<&str> = paths
                 .iter()
                 .map(String::as_str)

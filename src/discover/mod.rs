@@ -6,16 +6,19 @@ mod linked;
 pub(crate) use directory::{Found, look_at, refuse_duplicates, scan};
 pub(crate) use linked::submitted;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::manifest::Manifest;
 use crate::sdk::LinkedPlugin;
+use crate::verify::LibraryFile;
 
 /// A plugin that could be mounted.
 #[derive(Clone, Debug)]
 pub(crate) struct Candidate {
     pub(crate) manifest: Manifest,
     pub(crate) source: Source,
+    /// What the operator should know although it may be mounted.
+    pub(crate) warning: Option<String>,
 }
 
 /// How a candidate arrives.
@@ -23,8 +26,8 @@ pub(crate) struct Candidate {
 pub(crate) enum Source {
     /// Compiled in.
     Linked(LinkedPlugin),
-    /// A file.
-    File(PathBuf),
+    /// A verified file.
+    File(LibraryFile),
 }
 
 impl Source {
@@ -32,7 +35,15 @@ impl Source {
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Linked(_) => "linked into the program".into(),
-            Self::File(path) => path.display().to_string(),
+            Self::File(file) => file.path().display().to_string(),
+        }
+    }
+
+    /// The path of a file.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Linked(_) => None,
+            Self::File(file) => Some(file.path()),
         }
     }
 }

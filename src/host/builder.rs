@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::public::PluginHost;
-use crate::config::{Config, InstanceConfig, Linked, Signatures};
+use crate::config::{Config, InstanceConfig, Linked};
 use crate::contract::{Error, ErrorKind, Result, ResultExt};
 use crate::extension::ExtensionPoint;
 use crate::manifest::Provision;
 use crate::sdk::__private::Provide;
 use crate::sdk::{ExportedPlugin, LinkedPlugin};
 use crate::services::{Provided, ServiceRegistry};
+use crate::verify::Verifier;
 
 /// Puts a [`PluginHost`] together.
 #[derive(Default)]
@@ -123,8 +124,8 @@ impl PluginHostBuilder {
     /// Makes the host. Nothing is looked for or started yet.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`] if what was put together contradicts itself,
-    /// [`ErrorKind::Unsupported`] if it requires signatures, which are not checked yet.
+    /// [`ErrorKind::InvalidConfig`] if what was put together contradicts itself, or requires
+    /// signatures and trusts no key that can be read.
     pub fn build(self) -> Result<PluginHost> {
         if let Some(error) = self.error {
             return Err(error);
@@ -135,21 +136,7 @@ impl PluginHostBuilder {
         for warning in self.config.warnings() {
             tracing::warn!("{warning}");
         }
-        match self.config.plugins.security.signatures {
-            Signatures::Off => {}
-            Signatures::Warn => tracing::warn!(
-                "`[plugins.security] signatures` is `warn`, and this version checks none: no \
-                 plugin is known to be signed"
-            ),
-            // Better nothing than something that only looks safe.
-            _ => {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    "`[plugins.security]` requires signatures, and this version cannot check them",
-                )
-                .with_help("set `signatures = \"off\"` if you trust every file in the directory"));
-            }
-        }
+        let verifier = Verifier::new(self.config.plugins.security.clone())?;
         self.warn_of_what_is_not_enforced();
         hotshoe_abi::guard::install_hook();
         if !cfg!(panic = "unwind") {
@@ -160,6 +147,7 @@ impl PluginHostBuilder {
         }
         let core = Core::new(
             self.config,
+            verifier,
             self.registered,
             self.services,
             self.host_services,
@@ -174,7 +162,6 @@ impl PluginHostBuilder {
         let idle = [
             ("max_memory_mb", security.max_memory_mb.is_some()),
             ("max_cpu_percent", security.max_cpu_percent.is_some()),
-            ("allow_needed", !security.allow_needed.is_empty()),
         ];
         for (key, _) in idle.into_iter().filter(|(_, set)| *set) {
             tracing::warn!(

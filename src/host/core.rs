@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
 
 use async_channel::{Receiver, Sender};
 use hotshoe_abi::{AbiStorage, PluginModuleRef};
@@ -21,10 +20,13 @@ use crate::resolve::Report;
 use crate::runtime::{Background, Timekeeper};
 use crate::sdk::LinkedPlugin;
 use crate::services::ServiceRegistry;
+use crate::verify::{Stamp, Verifier};
 
 /// One host.
 pub(crate) struct Core {
     pub(crate) config: Config,
+    /// Checks files by the configuration's policy.
+    pub(crate) verifier: Verifier,
     /// Plugins registered by hand.
     pub(crate) registered: Vec<LinkedPlugin>,
     /// Services of the application itself, for the resolver.
@@ -70,8 +72,8 @@ pub(crate) struct Operation {
 /// An open library.
 pub(crate) struct OpenLibrary {
     pub(crate) module: PluginModuleRef,
-    /// Length and time of its file when it was opened.
-    stamp: Option<(u64, SystemTime)>,
+    /// What its file was when it was opened.
+    stamp: Option<Stamp>,
 }
 
 impl OpenLibrary {
@@ -93,9 +95,8 @@ impl OpenLibrary {
     }
 }
 
-fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.len(), metadata.modified().ok()?))
+fn stamp(path: &Path) -> Option<Stamp> {
+    Some(Stamp::of(&std::fs::metadata(path).ok()?))
 }
 
 /// What the last look at the sources found.
@@ -110,6 +111,7 @@ pub(crate) struct Findings {
 impl Core {
     pub(crate) fn new(
         config: Config,
+        verifier: Verifier,
         registered: Vec<LinkedPlugin>,
         services: ServiceRegistry,
         host_services: Vec<Provision>,
@@ -119,6 +121,7 @@ impl Core {
         let background = Background::new(background_threads);
         let gateway = Gateway::new(time.clone(), config.plugins.timeouts.call);
         Self {
+            verifier,
             registered,
             host_services,
             operation: Mutex::default(),

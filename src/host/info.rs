@@ -138,7 +138,7 @@ impl PluginInfo {
                 Source::Linked(_) => Mount::Linked,
                 Source::File(_) => Mount::Loaded,
             }),
-            path: slot.path().cloned(),
+            path: slot.path().map(Into::into),
             state: slot.state.clone(),
             status: slot.state.status(),
             provides,

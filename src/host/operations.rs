@@ -10,7 +10,7 @@ use super::core::{Core, Operation};
 use super::slot::copy;
 use crate::contract::{Call, Error, ErrorKind, Result};
 use crate::lifecycle::{Event, State};
-use crate::verify::{self, Inspection};
+use crate::verify;
 
 /// The only error; of several, one that names them all.
 pub(super) fn first_of(errors: Vec<Error>) -> Result<()> {
@@ -48,7 +48,7 @@ impl Core {
             .with_help("add a library that was built from a plugin crate")
             .with_path(file);
         }
-        let Ok(Inspection::Plugin(manifest)) = verify::inspect(file) else {
+        let Some(manifest) = verify::peek(file) else {
             return Error::new(ErrorKind::Io, "the file has changed meanwhile").with_path(file);
         };
         // Beyond `max_plugins`, say.
@@ -83,7 +83,7 @@ impl Core {
 
     /// What was removed and is in this file may run again; the ids of its instances.
     pub(super) fn take_back(&self, operation: &mut Operation, file: &Path) -> Vec<String> {
-        let Ok(Inspection::Plugin(manifest)) = verify::inspect(file) else { return Vec::new() };
+        let Some(manifest) = verify::peek(file) else { return Vec::new() };
         let configured = &self.config.plugins.instances;
         let of_it = |id: &String| {
             configured.get(id).map_or(id, |instance| &instance.plugin) == &manifest.id

@@ -69,13 +69,17 @@ impl Core {
         let mut candidates = Vec::new();
         for plugin in self.linked(refused) {
             match Candidate::linked(plugin) {
-                Ok(candidate) => candidates.push(candidate),
+                Ok(candidate) => match self.verifier.check_version(&candidate.manifest) {
+                    Ok(()) => candidates.push(candidate),
+                    Err(error) => refused
+                        .push(error.with_plugin(candidate.manifest.id).with_phase("verify")),
+                },
                 Err(error) => refused.push(error.with_phase("discover")),
             }
         }
         let mut found = Found::default();
         for directory in &self.config.plugins.directories {
-            match discover::scan(directory) {
+            match discover::scan(directory, &self.verifier) {
                 Ok(here) => {
                     found.candidates.extend(here.candidates);
                     found.refused.extend(here.refused);
@@ -85,9 +89,9 @@ impl Core {
             }
         }
         for path in &operation.added {
-            let known = |candidate: &Candidate| matches!(&candidate.source, Source::File(other) if other == path);
+            let known = |candidate: &Candidate| candidate.source.path() == Some(path);
             if !found.candidates.iter().any(known) {
-                discover::look_at(path.clone(), &mut found);
+                discover::look_at(path.clone(), &self.verifier, &mut found);
             }
         }
         discover::refuse_duplicates(&mut found);
@@ -205,7 +209,7 @@ impl Core {
             let id = candidate.manifest.id.as_str();
             let by_hand = match &candidate.source {
                 Source::Linked(_) => true,
-                Source::File(path) => operation.added.contains(path),
+                Source::File(file) => operation.added.contains(file.path()),
             };
             let wanted = plugins.auto_load || by_hand;
             if wanted && !configured.contains(id) && seen.insert(id) {

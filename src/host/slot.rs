@@ -1,6 +1,6 @@
 //! One instance, as the host knows it.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use hotshoe_abi::{AbiBytes, AbiPlugin, AbiStorage};
 use super::context::InstanceContext;
 use crate::config::InstanceConfig;
 use crate::contract::{Error, Health};
-use crate::discover::{Candidate, Source};
+use crate::discover::Candidate;
 use crate::events::Subscription;
 use crate::lifecycle::{Event, Phase, State};
 use crate::runtime::Gate;
@@ -123,10 +123,7 @@ impl Slot {
     }
 
     /// The file it came from.
-    pub(crate) fn path(&self) -> Option<&PathBuf> {
-        match &self.candidate.as_ref()?.source {
-            Source::File(path) => Some(path),
-            Source::Linked(_) => None,
-        }
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.candidate.as_ref()?.source.path()
     }
 }

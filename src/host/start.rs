@@ -25,6 +25,7 @@ use crate::runtime::Gate;
 use crate::services::Limits;
 use crate::settings::read::Fault;
 use crate::tasks::Schedule;
+use crate::verify::LibraryFile;
 
 /// How many instances are brought up at the same time.
 const SIDE_BY_SIDE: usize = 16;
@@ -60,6 +61,12 @@ impl Core {
             let failed = self.start_level(operation, &intent, level);
             if failed && self.config.plugins.strict {
                 break;
+            }
+        }
+        // What was not loaded keeps no file open.
+        for candidate in &intent.candidates {
+            if let Source::File(file) = &candidate.source {
+                file.close();
             }
         }
     }
@@ -178,19 +185,17 @@ impl Core {
         intent: &Intent,
         level: &[Step],
     ) -> bool {
-        let orders: Vec<Order> =
-            level.iter().filter_map(|step| self.order(operation, step)).collect();
         let mut failed = false;
-        let mut waiting = orders.into_iter().peekable();
-        while waiting.peek().is_some() {
-            let batch: Vec<(Order, Worker<Mounted>)> = waiting
-                .by_ref()
-                .take(SIDE_BY_SIDE)
+        for batch in level.chunks(SIDE_BY_SIDE) {
+            let batch: Vec<(Order, Worker<Mounted>)> = batch
+                .iter()
+                .filter_map(|step| self.order(operation, step))
                 .map(|mut order| {
                     let worker = order.spawn();
                     (order, worker)
                 })
                 .collect();
+            let files: Vec<LibraryFile> = batch.iter().filter_map(|(order, _)| order.file()).collect();
             let mut up = Vec::new();
             for (order, worker) in batch {
                 match worker.wait() {
@@ -209,6 +214,7 @@ impl Core {
             for (id, _) in up {
                 self.offer_storage(&id, intent.storage.as_deref());
             }
+            files.iter().for_each(LibraryFile::close);
         }
         failed
     }
@@ -233,14 +239,15 @@ impl Core {
         let candidate = slot.candidate.clone()?;
         let data_dir = self.data_dir(&slot.id);
         let open = match &candidate.source {
-            Source::File(path) => operation.modules.get(path).map(|library| {
-                library.warn_if_changed(&slot.id, path);
+            Source::File(file) => operation.modules.get(file.path()).map(|library| {
+                library.warn_if_changed(&slot.id, file.path());
                 library.module
             }),
             Source::Linked(_) => None,
         };
         let context = InstanceContext::new(self, &slot.config, &candidate, data_dir);
         slot.warnings = context.warnings();
+        slot.warnings.extend(candidate.warning.clone());
         for warning in &slot.warnings {
             tracing::warn!(plugin = slot.id, "{warning}");
         }
@@ -345,8 +352,8 @@ impl Core {
             .unwrap_or(Phase::Load);
         let error = match &order.candidate.source {
             // What is wrong with settings is not in the library.
-            Source::File(path) if error.path().is_none() && !error.is_invalid_config() => {
-                error.with_path(path)
+            Source::File(file) if error.path().is_none() && !error.is_invalid_config() => {
+                error.with_path(file.path())
             }
             _ => error,
         };
@@ -361,6 +368,14 @@ impl Core {
 }
 
 impl Order {
+    /// The library, unless it is linked.
+    fn file(&self) -> Option<LibraryFile> {
+        match &self.candidate.source {
+            Source::File(file) => Some(file.clone()),
+            Source::Linked(_) => None,
+        }
+    }
+
     fn spawn(&mut self) -> Worker<Mounted> {
         let work = Self {
             core: self.core.clone(),
@@ -409,14 +424,14 @@ impl Order {
 
     /// The functions of the plugin; with the path, if its library was opened just now.
     fn module(&self) -> Result<(PluginModuleRef, Option<(PathBuf, PluginModuleRef)>)> {
-        let path = match &self.candidate.source {
+        let file = match &self.candidate.source {
             Source::Linked(plugin) => return Ok((plugin.module(), None)),
-            Source::File(path) => path,
+            Source::File(file) => file,
         };
         let module = match self.open {
             Some(module) => module,
             None => {
-                let module = load::open(path, &self.candidate.manifest)?;
+                let module = load::open(file, &self.candidate.manifest)?;
                 self.attach_log(module);
                 module
             }
@@ -432,10 +447,10 @@ impl Order {
                     self.candidate.manifest.version, inside.version
                 ),
             )
-            .with_path(path)
+            .with_path(file.path())
             .with_help("give the new build another file name, or restart the program"));
         }
-        Ok((module, self.open.is_none().then(|| (path.clone(), module))))
+        Ok((module, self.open.is_none().then(|| (file.path().to_owned(), module))))
     }
 
     /// Connects the library's log records. The limit on log lines is the library's, not the

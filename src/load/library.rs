@@ -12,12 +12,13 @@ use parking_lot::Mutex;
 use super::mismatch;
 use crate::contract::{Error, ErrorKind, Result};
 use crate::manifest::Manifest;
+use crate::verify::LibraryFile;
 
 /// Fingerprints whose layouts were compared in full. Equal sources have equal layouts, so the
 /// comparison (most of the cost of a load) is needed once for each.
 static CHECKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Opens the library at `path` and returns the functions of its plugin.
+/// Opens a verified library and returns the functions of its plugin.
 ///
 /// Runs the library's constructors. Recurses deeply while comparing layouts: call it on a thread
 /// with a stack of several megabytes.
@@ -25,8 +26,8 @@ static CHECKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 /// # Errors
 /// [`ErrorKind::InvalidPlugin`] if it does not open or lacks the symbol,
 /// [`ErrorKind::Incompatible`] if its layouts differ.
-pub(crate) fn open(path: &Path, manifest: &Manifest) -> Result<PluginModuleRef> {
-    let library = open_library(path)?;
+pub(crate) fn open(file: &LibraryFile, manifest: &Manifest) -> Result<PluginModuleRef> {
+    let library = open_library(&file.name_for_loader()?)?;
     let symbol = manifest.build.symbol.as_str();
     // SAFETY: the manifest, written by the macro that defines the symbol, says that a static
     // `LibHeader` has this name; its first bytes are checked below before anything is believed.

@@ -1,9 +1,19 @@
-//! What can be known of a library file without running any code of it.
+//! What can be known of a library file without running any code of it, and whether it may be loaded.
 //!
-//! Reads headers and one section, nothing else: a thousand plugins cost a thousand small reads.
+//! A file is opened once. Its headers, its manifest and its dynamic table are read: a thousand
+//! plugins cost a thousand small reads. Every byte is read only of a plugin that is pinned, or if
+//! signatures are looked at; those bytes are kept, sealed, and loaded from where they are. See
+//! [`Verifier`] for the order, and [`LibraryFile`] for what happens when the file is exchanged.
 
 mod compatible;
-mod file;
+mod elf;
+mod library_file;
+mod linkage;
+mod memory;
+mod signature;
+mod stamp;
+mod verifier;
 
-pub(crate) use compatible::check_build;
-pub(crate) use file::{Inspection, inspect};
+pub(crate) use library_file::LibraryFile;
+pub(crate) use stamp::Stamp;
+pub(crate) use verifier::{Verdict, Verifier, peek};

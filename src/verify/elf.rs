@@ -1,13 +1,11 @@
-//! From a path to a manifest, through the file's own tables.
-
-use std::fs::File;
-use std::path::Path;
+//! What the bytes of a library say: its manifest, and what it would bring along.
 
 use object::elf::{self, Machine};
-use object::read::elf::{ElfFile64, FileHeader};
-use object::{Endianness, Object, ObjectSection, ReadCache};
+use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
+use object::{Endianness, Object, ObjectSection, ReadRef};
 
-use crate::contract::{Error, ErrorKind, Result, ResultExt};
+use super::linkage::Linkage;
+use crate::contract::{Error, ErrorKind, Result};
 use crate::manifest::{MAX_BYTES, Manifest};
 
 /// The section that holds the manifest.
@@ -17,38 +15,24 @@ const SECTION: &str = ".hotshoe";
 #[derive(Debug)]
 pub(crate) enum Inspection {
     /// A library with a manifest.
-    Plugin(Box<Manifest>),
+    Plugin(Box<Inspected>),
     /// Something else: the reason, for one line in the log.
     NoPlugin(String),
 }
 
-/// Looks at a file.
-///
-/// # Errors
-/// [`ErrorKind::InvalidPlugin`] or [`ErrorKind::Incompatible`] for a file that means to be a plugin
-/// (or a library for another machine) and cannot be used; [`ErrorKind::Io`] if it can't be read.
-pub(crate) fn inspect(path: &Path) -> Result<Inspection> {
-    // Whoever opens a named pipe waits for somebody to write into it.
-    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Ok(Inspection::NoPlugin("it is no regular file".into()));
-    }
-    let file = File::open(path).map_err(|error| {
-        let help = match error.kind() {
-            std::io::ErrorKind::NotFound => "correct or remove the link",
-            _ => "the host's user needs the right to read it",
-        };
-        Error::new(ErrorKind::Io, "the file cannot be opened")
-            .caused_by(&error)
-            .with_path(path)
-            .with_help(help)
-    })?;
-    inspect_elf(file).map_err(|error| error.with_path(path))
+/// What a library says of itself.
+#[derive(Debug)]
+pub(crate) struct Inspected {
+    pub(crate) manifest: Manifest,
+    pub(crate) linkage: Linkage,
 }
 
-fn inspect_elf(file: File) -> Result<Inspection> {
-    let length =
-        file.metadata().describe_as(ErrorKind::Io, "the file's size cannot be read")?.len();
-    let data = ReadCache::new(file);
+/// Reads headers, the manifest's section and the dynamic table of a library of `length` bytes.
+///
+/// # Errors
+/// [`ErrorKind::InvalidPlugin`] or [`ErrorKind::Incompatible`] for bytes that mean to be a plugin
+/// (or a library for another machine) and cannot be used.
+pub(crate) fn inspect<'d>(data: impl ReadRef<'d>, length: u64) -> Result<Inspection> {
     let no_plugin = |reason: String| Ok(Inspection::NoPlugin(reason));
     let damaged = |error: object::Error| {
         Error::new(
@@ -60,7 +44,7 @@ fn inspect_elf(file: File) -> Result<Inspection> {
         .with_help("copy or build the file again")
         .caused_by(&error)
     };
-    let magic = object::ReadRef::read_bytes_at(&data, 0, length.min(20)).unwrap_or_default();
+    let magic = data.read_bytes_at(0, length.min(20)).unwrap_or_default();
     if !magic.starts_with(b"\x7fELF") {
         return no_plugin("it is no ELF library".into());
     }
@@ -75,7 +59,7 @@ fn inspect_elf(file: File) -> Result<Inspection> {
         )
         .with_help(format!("build the plugin for {}", hotshoe_abi::TARGET)));
     }
-    let library = ElfFile64::<Endianness, _>::parse(&data).map_err(damaged)?;
+    let library = ElfFile64::<Endianness, _>::parse(data).map_err(damaged)?;
     if library.elf_header().e_type(library.endian()) != elf::ET_DYN {
         return no_plugin("it is an ELF file, but no shared library".into());
     }
@@ -103,7 +87,8 @@ fn inspect_elf(file: File) -> Result<Inspection> {
         )
         .with_help("copy or build the file again"));
     }
-    Ok(Inspection::Plugin(Box::new(manifest)))
+    let linkage = Linkage::read(&library).map_err(damaged)?;
+    Ok(Inspection::Plugin(Box::new(Inspected { manifest, linkage })))
 }
 
 fn damaged_header(length: u64) -> Error {
@@ -114,8 +99,7 @@ fn damaged_header(length: u64) -> Error {
     .with_help("copy or build the file again")
 }
 
-fn end_of_segments<'d>(library: &ElfFile64<'d, Endianness, &'d ReadCache<File>>) -> Option<u64> {
-    use object::read::elf::ProgramHeader;
+fn end_of_segments<'d, R: ReadRef<'d>>(library: &ElfFile64<'d, Endianness, R>) -> Option<u64> {
     let endian = library.endian();
     library
         .elf_program_headers()

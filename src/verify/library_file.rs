@@ -1,0 +1,251 @@
+//! A plugin's file, opened once: what was verified is what is loaded.
+//!
+//! Of a file that is neither pinned nor signed nothing vouches for the bytes, so it is mapped from
+//! disk; it only has to be the file that was looked at. Of one that is, the bytes were copied into
+//! memory and sealed against changes before they were verified, and are loaded from there. Nobody
+//! can exchange them.
+//!
+//! An open file costs a descriptor from here until it is loaded. Beyond a quarter of those that the
+//! process may have, files are closed again and opened a second time for loading; what is found
+//! then must be what was verified.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+
+use super::memory::{self, fresh_name};
+use super::stamp::Stamp;
+use crate::contract::{Error, ErrorKind, Result, ResultExt};
+
+/// How much is copied at a time.
+const CHUNK: usize = 64 << 10;
+
+/// A plugin's file; clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct LibraryFile(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    stamp: Stamp,
+    /// SHA-256 of the bytes, if they were sealed.
+    sealed: Option<[u8; 32]>,
+    contents: Mutex<Contents>,
+}
+
+#[derive(Debug)]
+enum Contents {
+    /// Open since it was verified.
+    Held(File, Permit),
+    /// Being loaded, or loaded: all who load it say the same name, so that it is loaded once.
+    Named { name: PathBuf, _file: Option<File> },
+    Closed,
+}
+
+impl LibraryFile {
+    /// A file that is mapped from disk.
+    pub(super) fn mapped(path: PathBuf, file: File, stamp: Stamp) -> Self {
+        let contents = Mutex::new(Contents::hold(file));
+        Self(Arc::new(Inner { path, stamp, sealed: None, contents }))
+    }
+
+    /// A file whose bytes, with this digest, were copied to `copy`.
+    pub(super) fn sealed(path: PathBuf, stamp: Stamp, copy: File, digest: [u8; 32]) -> Self {
+        let contents = Mutex::new(Contents::hold(copy));
+        Self(Arc::new(Inner { path, stamp, sealed: Some(digest), contents }))
+    }
+
+    /// Where it is, or was.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// The name under which the system's loader gets what was verified. The same for all who ask,
+    /// until [`close`](Self::close).
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidPlugin`] if the file was exchanged or changed since, and what was verified
+    /// is no longer there.
+    pub(crate) fn name_for_loader(&self) -> Result<PathBuf> {
+        let mut contents = self.0.contents.lock();
+        if let Contents::Named { name, .. } = &*contents {
+            return Ok(name.clone());
+        }
+        let held = match std::mem::replace(&mut *contents, Contents::Closed) {
+            Contents::Held(file, _) => Some(file),
+            _ => None,
+        };
+        let (name, file) = match self.0.sealed {
+            Some(digest) => self.name_of_sealed(held, digest)?,
+            None => self.name_of_mapped(held)?,
+        };
+        *contents = Contents::Named { name: name.clone(), _file: file };
+        Ok(name)
+    }
+
+    fn name_of_sealed(
+        &self,
+        held: Option<File>,
+        digest: [u8; 32],
+    ) -> Result<(PathBuf, Option<File>)> {
+        let copy = match held {
+            Some(copy) => copy,
+            None => {
+                let (copy, again) = seal(&mut open(self.path())?, self.path(), |_| {})?;
+                if again != digest {
+                    return Err(self.exchanged());
+                }
+                copy
+            }
+        };
+        Ok((fresh_name(&copy)?, Some(copy)))
+    }
+
+    fn name_of_mapped(&self, held: Option<File>) -> Result<(PathBuf, Option<File>)> {
+        let now = std::fs::metadata(self.path()).map(|metadata| Stamp::of(&metadata)).ok();
+        if now.as_ref() == Some(&self.0.stamp) {
+            return Ok((self.path().to_owned(), held));
+        }
+        // Another file has its name by now. What was verified may still be open.
+        let held = held.filter(|file| {
+            file.metadata().is_ok_and(|metadata| Stamp::of(&metadata).same_contents(&self.0.stamp))
+        });
+        match held {
+            Some(file) => Ok((fresh_name(&file)?, Some(file))),
+            None => Err(self.exchanged()),
+        }
+    }
+
+    fn exchanged(&self) -> Error {
+        Error::new(
+            ErrorKind::InvalidPlugin,
+            "the file that was verified was expected, it was exchanged or changed since",
+        )
+        .with_path(self.path())
+        .with_help("restart or enable the plugin: its file is then verified anew")
+    }
+
+    /// Gives the descriptor back: it is loaded, or will not be.
+    pub(crate) fn close(&self) {
+        *self.0.contents.lock() = Contents::Closed;
+    }
+
+    /// What was verified, to be read by another process.
+    ///
+    /// # Errors
+    /// As for [`name_for_loader`](Self::name_for_loader).
+    pub(crate) fn reopen(&self) -> Result<File> {
+        let name = self.name_for_loader()?;
+        File::open(&name).describe_as(ErrorKind::Io, "the file cannot be opened again")
+    }
+}
+
+/// Opens a file for verification.
+///
+/// # Errors
+/// [`ErrorKind::Io`].
+pub(super) fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(|error| {
+        let help = match error.kind() {
+            std::io::ErrorKind::NotFound => "correct or remove the link",
+            _ => "the host's user needs the right to read it",
+        };
+        Error::new(ErrorKind::Io, "the file cannot be opened")
+            .caused_by(&error)
+            .with_path(path)
+            .with_help(help)
+    })
+}
+
+/// Copies a file into memory, for good: afterwards nobody can change the copy. Each piece goes
+/// through `also`, and all of them through SHA-256.
+///
+/// # Errors
+/// [`ErrorKind::Io`], [`ErrorKind::Unsupported`] where the system has no such memory or forbids it.
+pub(super) fn seal(
+    file: &mut File,
+    path: &Path,
+    also: impl FnMut(&[u8]),
+) -> Result<(File, [u8; 32])> {
+    let mut copy = memory::create(path)?;
+    let digest = read_all(file, Some(&mut copy), also)?;
+    memory::seal(&copy)?;
+    Ok((copy, digest))
+}
+
+/// Reads a file to its end: into a copy, through `also`, and through SHA-256.
+///
+/// # Errors
+/// [`ErrorKind::Io`].
+pub(super) fn read_all(
+    file: &mut File,
+    mut copy: Option<&mut File>,
+    mut also: impl FnMut(&[u8]),
+) -> Result<[u8; 32]> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let length = match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error).describe_as(ErrorKind::Io, "the file cannot be read"),
+        };
+        let piece = &buffer[..length];
+        hash.update(piece);
+        also(piece);
+        if let Some(copy) = &mut copy {
+            std::io::Write::write_all(copy, piece)
+                .describe_as(ErrorKind::Io, "the file cannot be copied into memory")?;
+        }
+    }
+    Ok(hash.finalize().into())
+}
+
+impl Contents {
+    /// Holds `file`, or closes it if there are too many.
+    fn hold(file: File) -> Self {
+        match Permit::take() {
+            Some(permit) => Self::Held(file, permit),
+            None => Self::Closed,
+        }
+    }
+}
+
+/// One of a limited number of files that stay open.
+#[derive(Debug)]
+struct Permit(());
+
+/// How many are held.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+impl Permit {
+    fn take() -> Option<Self> {
+        let before = HELD.fetch_add(1, Ordering::Relaxed);
+        // Made first: it counts down again if there were too many.
+        let permit = Self(());
+        (before < descriptors() / 4).then_some(permit)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        HELD.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How many files this process may have open.
+fn descriptors() -> usize {
+    #[cfg(unix)]
+    {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+    }
+    #[cfg(not(unix))]
+    512
+}

@@ -1,0 +1,39 @@
+//! Which file it is, and in which state.
+
+use std::fs::Metadata;
+use std::time::SystemTime;
+
+/// Identity, length and times of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// Device and number on it, where the system has them.
+    identity: Option<(u64, u64)>,
+    length: u64,
+    modified: Option<SystemTime>,
+    /// Seconds and nanoseconds of the last change of the file or what is known of it; nobody can set
+    /// it at will.
+    changed: Option<(i64, i64)>,
+}
+
+impl Stamp {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        #[cfg(unix)]
+        let (identity, changed) = {
+            use std::os::unix::fs::MetadataExt;
+            (
+                Some((metadata.dev(), metadata.ino())),
+                Some((metadata.ctime(), metadata.ctime_nsec())),
+            )
+        };
+        #[cfg(not(unix))]
+        let (identity, changed) = (None, None);
+        Self { identity, length: metadata.len(), modified: metadata.modified().ok(), changed }
+    }
+
+    /// Whether it is the same file with the same bytes, as far as its length and the time of the
+    /// last writing say. It may have lost its name since.
+    pub(crate) fn same_contents(&self, other: &Self) -> bool {
+        (self.identity, self.length, self.modified)
+            == (other.identity, other.length, other.modified)
+    }
+}
