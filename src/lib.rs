@@ -115,6 +115,8 @@ pub mod manifest;
 #[cfg(feature = "host")]
 mod metrics;
 #[cfg(feature = "host")]
+pub mod preflight;
+#[cfg(feature = "host")]
 pub mod resolve;
 #[cfg(feature = "host")]
 mod runtime;
@@ -127,6 +129,10 @@ pub mod standard;
 mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
+// The host tries libraries against the same fake.
+#[cfg(all(feature = "host", not(feature = "testing")))]
+#[allow(dead_code, unused_imports, unreachable_pub, reason = "most of it is for tests")]
+mod testing;
 #[cfg(feature = "host")]
 mod verify;
 

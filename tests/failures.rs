@@ -1,6 +1,8 @@
 //! Every fault that an operator meets, with real libraries: what they read is one clear message,
 //! and whatever has nothing to do with the fault goes on running.
 
+#[path = "support/rig.rs"]
+mod rig;
 mod support;
 
 mod failures {
@@ -10,7 +12,6 @@ mod failures {
     mod life_cycle;
     mod policy;
     mod requirements;
-    mod rig;
     mod settings;
     mod versions;
     mod while_running;

@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["host"],
     &["gateway", "services", "events", "tasks", "metrics"],
     &["lifecycle"],
-    &["discover"],
+    &["discover", "preflight"],
     &["load"],
     &["verify"],
     &["resolve"],

@@ -348,6 +348,8 @@ predicates! {
     is_unavailable => Unavailable;
     /// A requirement is missing, conflicting or part of a cycle.
     is_unresolved => Unresolved;
+    /// A plugin file does not meet the policy.
+    is_untrusted => Untrusted;
 }
 
 impl Cause {

@@ -9,6 +9,7 @@ use crate::config::{Config, InstanceConfig, Linked};
 use crate::contract::{Error, ErrorKind, Result, ResultExt};
 use crate::extension::ExtensionPoint;
 use crate::manifest::Provision;
+use crate::preflight::Preflight;
 use crate::sdk::__private::Provide;
 use crate::sdk::{ExportedPlugin, LinkedPlugin};
 use crate::services::{Provided, ServiceRegistry};
@@ -125,7 +126,8 @@ impl PluginHostBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidConfig`] if what was put together contradicts itself, or requires
-    /// signatures and trusts no key that can be read.
+    /// signatures and trusts no key that can be read, or asks for a
+    /// [`preflight`](crate::preflight) that this program cannot do.
     pub fn build(self) -> Result<PluginHost> {
         if let Some(error) = self.error {
             return Err(error);
@@ -137,6 +139,7 @@ impl PluginHostBuilder {
             tracing::warn!("{warning}");
         }
         let verifier = Verifier::new(self.config.plugins.security.clone())?;
+        let preflight = Preflight::new(&self.config.plugins.security)?;
         self.warn_of_what_is_not_enforced();
         hotshoe_abi::guard::install_hook();
         if !cfg!(panic = "unwind") {
@@ -148,6 +151,7 @@ impl PluginHostBuilder {
         let core = Core::new(
             self.config,
             verifier,
+            preflight,
             self.registered,
             self.services,
             self.host_services,

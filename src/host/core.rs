@@ -16,6 +16,7 @@ use crate::contract::{Error, ErrorKind, MemoryStore, Result, Storage};
 use crate::events::EventBus;
 use crate::gateway::Gateway;
 use crate::manifest::Provision;
+use crate::preflight::Preflight;
 use crate::resolve::Report;
 use crate::runtime::{Background, Timekeeper};
 use crate::sdk::LinkedPlugin;
@@ -27,6 +28,8 @@ pub(crate) struct Core {
     pub(crate) config: Config,
     /// Checks files by the configuration's policy.
     pub(crate) verifier: Verifier,
+    /// Tries libraries in a child process, if the configuration says so.
+    pub(crate) preflight: Option<Preflight>,
     /// Plugins registered by hand.
     pub(crate) registered: Vec<LinkedPlugin>,
     /// Services of the application itself, for the resolver.
@@ -112,6 +115,7 @@ impl Core {
     pub(crate) fn new(
         config: Config,
         verifier: Verifier,
+        preflight: Option<Preflight>,
         registered: Vec<LinkedPlugin>,
         services: ServiceRegistry,
         host_services: Vec<Provision>,
@@ -122,6 +126,7 @@ impl Core {
         let gateway = Gateway::new(time.clone(), config.plugins.timeouts.call);
         Self {
             verifier,
+            preflight,
             registered,
             host_services,
             operation: Mutex::default(),

@@ -71,8 +71,9 @@ impl Core {
             match Candidate::linked(plugin) {
                 Ok(candidate) => match self.verifier.check_version(&candidate.manifest) {
                     Ok(()) => candidates.push(candidate),
-                    Err(error) => refused
-                        .push(error.with_plugin(candidate.manifest.id).with_phase("verify")),
+                    Err(error) => {
+                        refused.push(error.with_plugin(candidate.manifest.id).with_phase("verify"))
+                    }
                 },
                 Err(error) => refused.push(error.with_phase("discover")),
             }

@@ -148,7 +148,15 @@ mod tests {
     fn a_report_holds_no_lock_while_it_waits_for_another() {
         let services = ServiceRegistry::default();
         let verifier = crate::verify::Verifier::new(Default::default()).unwrap();
-        let core = Arc::new(Core::new(Config::default(), verifier, Vec::new(), services, Vec::new(), 1));
+        let core = Arc::new(Core::new(
+            Config::default(),
+            verifier,
+            None,
+            Vec::new(),
+            services,
+            Vec::new(),
+            1,
+        ));
         let slots = core.slots.write();
         let other = core.clone();
         let reporting = std::thread::spawn(move || StartReport::of(&other));

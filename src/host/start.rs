@@ -20,6 +20,7 @@ use crate::gateway::{HandlerEntry, MiddlewareEntry};
 use crate::lifecycle::{Event, Phase, Stage, State, Worker};
 use crate::load::{self, HostLog};
 use crate::manifest::Manifest;
+use crate::preflight::Trial;
 use crate::resolve::{Problem, Step};
 use crate::runtime::Gate;
 use crate::services::Limits;
@@ -195,7 +196,8 @@ impl Core {
                     (order, worker)
                 })
                 .collect();
-            let files: Vec<LibraryFile> = batch.iter().filter_map(|(order, _)| order.file()).collect();
+            let files: Vec<LibraryFile> =
+                batch.iter().filter_map(|(order, _)| order.file()).collect();
             let mut up = Vec::new();
             for (order, worker) in batch {
                 match worker.wait() {
@@ -386,7 +388,9 @@ impl Order {
             timeouts: self.timeouts.clone(),
             saved: self.saved.take(),
         };
-        let limit = Some(self.timeouts.load);
+        // What is tried first takes its time twice.
+        let times = if self.core.preflight.is_some() { 2 } else { 1 };
+        let limit = Some(self.timeouts.load.saturating_mul(times));
         Worker::spawn(&self.config.id, Phase::Load, limit, move |stage| work.mount(stage))
     }
 
@@ -431,6 +435,7 @@ impl Order {
         let module = match self.open {
             Some(module) => module,
             None => {
+                self.preflight(file)?;
                 let module = load::open(file, &self.candidate.manifest)?;
                 self.attach_log(module);
                 module
@@ -451,6 +456,18 @@ impl Order {
             .with_help("give the new build another file name, or restart the program"));
         }
         Ok((module, self.open.is_none().then(|| (file.path().to_owned(), module))))
+    }
+
+    /// Tries the library in a child process, if the operator wants that.
+    fn preflight(&self, file: &LibraryFile) -> Result<()> {
+        let Some(preflight) = &self.core.preflight else { return Ok(()) };
+        let settings = self.settings().map_err(|error| error.with_phase("initialize"))?;
+        preflight.check(&Trial {
+            instance: &self.config.id,
+            file,
+            settings: settings.to_string(),
+            limit: self.timeouts.load,
+        })
     }
 
     /// Connects the library's log records. The limit on log lines is the library's, not the

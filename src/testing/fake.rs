@@ -137,6 +137,11 @@ impl FakeHost {
         Context::new(AbiContext::new(self.0.clone()))
     }
 
+    #[cfg(feature = "host")]
+    pub(crate) fn abi_context(&self) -> AbiContext {
+        AbiContext::new(self.0.clone())
+    }
+
     /// What was published, in order.
     pub fn published(&self) -> Vec<Published> {
         self.0.state().published.clone()

@@ -4,10 +4,14 @@
 //! features in `[dev-dependencies]` and use
 //! [`PluginHost::builder`](crate::PluginHost::builder)`().register::<MyPlugin>()`.
 
+#[cfg(feature = "testing")]
 mod block_on;
 mod fake;
+#[cfg(feature = "testing")]
 mod storage;
 
+#[cfg(feature = "testing")]
 pub use block_on::block_on;
 pub use fake::{FakeHost, Published};
+#[cfg(feature = "testing")]
 pub use storage::{storage_backend, storage_backend_durable};

@@ -10,7 +10,7 @@
 //! then must be what was verified.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,7 +43,10 @@ enum Contents {
     /// Open since it was verified.
     Held(File, Permit),
     /// Being loaded, or loaded: all who load it say the same name, so that it is loaded once.
-    Named { name: PathBuf, _file: Option<File> },
+    Named {
+        name: PathBuf,
+        _file: Option<File>,
+    },
     Closed,
 }
 
@@ -58,6 +61,20 @@ impl LibraryFile {
     pub(super) fn sealed(path: PathBuf, stamp: Stamp, copy: File, digest: [u8; 32]) -> Self {
         let contents = Mutex::new(Contents::hold(copy));
         Self(Arc::new(Inner { path, stamp, sealed: Some(digest), contents }))
+    }
+
+    /// A file that another process opened and verified.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`].
+    pub(crate) fn received(path: PathBuf, file: File) -> Result<Self> {
+        let metadata = file.metadata().describe_as(ErrorKind::Io, "its size cannot be read")?;
+        Ok(Self::mapped(path, file, Stamp::of(&metadata)))
+    }
+
+    /// What it was when it was verified.
+    pub(crate) fn stamp(&self) -> &Stamp {
+        &self.0.stamp
     }
 
     /// Where it is, or was.
@@ -187,6 +204,8 @@ pub(super) fn read_all(
     mut copy: Option<&mut File>,
     mut also: impl FnMut(&[u8]),
 ) -> Result<[u8; 32]> {
+    // Whoever looked at the headers left it somewhere.
+    file.rewind().describe_as(ErrorKind::Io, "the file cannot be read from its beginning")?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; CHUNK];
     loop {

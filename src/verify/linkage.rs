@@ -66,7 +66,8 @@ impl Linkage {
         data: R,
     ) -> std::result::Result<(), ObjectError> {
         let entries = || entries.iter().take_while(|entry| entry.d_tag(endian) != elf::DT_NULL);
-        let value = |tag| entries().find(|entry| entry.d_tag(endian) == tag).map(|e| e.d_val(endian));
+        let value =
+            |tag| entries().find(|entry| entry.d_tag(endian) == tag).map(|e| e.d_val(endian));
         let strings = match (value(elf::DT_STRTAB), value(elf::DT_STRSZ)) {
             (Some(address), Some(size)) => strings(segments, endian, data, address, size)?,
             _ => &[],
@@ -166,5 +167,9 @@ fn strings<'d, R: ReadRef<'d>>(
 fn text(strings: &[u8], at: u64) -> String {
     let rest = usize::try_from(at).ok().and_then(|at| strings.get(at..)).unwrap_or_default();
     let end = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
-    String::from_utf8_lossy(&rest[..end]).chars().map(|c| if c.is_control() { '?' } else { c }).take(120).collect()
+    String::from_utf8_lossy(&rest[..end])
+        .chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .take(120)
+        .collect()
 }

@@ -4,9 +4,9 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::contract::{Error, Result};
 #[cfg(target_os = "linux")]
 use crate::contract::ErrorKind;
+use crate::contract::{Error, Result};
 
 /// An empty file in memory, named after the file at `path` in `/proc/self/maps`.
 ///

@@ -16,4 +16,4 @@ mod verifier;
 
 pub(crate) use library_file::LibraryFile;
 pub(crate) use stamp::Stamp;
-pub(crate) use verifier::{Verdict, Verifier, peek};
+pub(crate) use verifier::{Verdict, Verifier, manifest_of, peek};

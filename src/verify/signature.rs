@@ -37,7 +37,8 @@ impl Keys {
                 config::PublicKey::File(path) => PublicKey::from_file(path),
             };
             let key = key.map_err(|error| {
-                let help = "minisign's public keys are files of two lines; the second one is the key";
+                let help =
+                    "minisign's public keys are files of two lines; the second one is the key";
                 let error = Error::new(
                     ErrorKind::InvalidConfig,
                     format!("the trusted key `{name}` is no public key of minisign"),
@@ -113,7 +114,9 @@ impl Claim {
         }
         Ok(match others.first() {
             Some(other) => Self::Unsigned(
-                format!("it is signed with the key `{other}`, which is not trusted with `{plugin}`"),
+                format!(
+                    "it is signed with the key `{other}`, which is not trusted with `{plugin}`"
+                ),
                 format!(
                     "add \"{plugin}\" to `plugins` in [plugins.security.keys.{other}], if it is meant to"
                 ),
@@ -185,14 +188,17 @@ fn no_signature(path: &Path, error: &(dyn std::error::Error + 'static)) -> Error
         error.downcast_ref(),
         Some(MinisignError::UnsupportedLegacyMode | MinisignError::UnexpectedAlgorithm)
     );
-    let help = if legacy {
-        "sign it without `-l`: signatures of the older form are not accepted"
+    let (found, help) = if legacy {
+        ("one of the older form", "sign the file again, without `-l`")
     } else {
-        "sign the file again: minisign -Sm writes four lines"
+        ("none", "sign the file again: minisign -Sm writes four lines")
     };
     Error::new(
         ErrorKind::Untrusted,
-        format!("a signature of minisign was expected in `{}`, it holds none", name(path)),
+        format!(
+            "a signature of minisign in its present form was expected in `{}`, it holds {found}",
+            name(path)
+        ),
     )
     .caused_by(error)
     .with_help(help)

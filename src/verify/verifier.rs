@@ -64,8 +64,7 @@ impl Verifier {
     /// Why it may not be loaded: with expected, found and what to do, and the plugin's id as far as
     /// it is known.
     pub(crate) fn verify(&self, path: &Path) -> Result<Verdict> {
-        self.verify_file(path)
-            .map_err(|error| error.with_phase("verify").with_path(path))
+        self.verify_file(path).map_err(|error| error.with_phase("verify").with_path(path))
     }
 
     fn verify_file(&self, path: &Path) -> Result<Verdict> {
@@ -136,7 +135,13 @@ impl Verifier {
     }
 
     /// Checks every byte, and keeps those that were checked.
-    fn verify_bytes(&self, path: &Path, mut file: File, stamp: Stamp, id: &str) -> Result<Verified> {
+    fn verify_bytes(
+        &self,
+        path: &Path,
+        mut file: File,
+        stamp: Stamp,
+        id: &str,
+    ) -> Result<Verified> {
         let claim = match self.policy.signatures {
             Signatures::Off => None,
             _ => Some(Claim::read(path, id, &self.keys)?),
@@ -167,7 +172,9 @@ impl Verifier {
             _ => {
                 return Err(Error::new(
                     ErrorKind::InvalidPlugin,
-                    format!("the plugin `{id}` was expected, the file was changed while it was read"),
+                    format!(
+                        "the plugin `{id}` was expected, the file was changed while it was read"
+                    ),
                 )
                 .with_help("put new files into the directory by renaming them into place"));
             }
@@ -214,6 +221,19 @@ pub(crate) fn peek(path: &Path) -> Option<Manifest> {
     match inspect(&cache, metadata.len()) {
         Ok(Inspection::Plugin(found)) => Some(found.manifest),
         _ => None,
+    }
+}
+
+/// The manifest of a file that was verified by another process.
+///
+/// # Errors
+/// [`ErrorKind::InvalidPlugin`].
+pub(crate) fn manifest_of(file: &LibraryFile) -> Result<Manifest> {
+    match read(&file.reopen()?)? {
+        Inspection::Plugin(found) => Ok(found.manifest),
+        Inspection::NoPlugin(reason) => {
+            Err(Error::new(ErrorKind::InvalidPlugin, format!("a plugin was expected: {reason}")))
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::rig::{Rig, state};
+use crate::rig::{Rig, state};
 
 const FAULTY: &str = "[plugins.faulty]\nconfig.threshold = 1";
 

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::rig::{Rig, get, state, until};
+use crate::rig::{Rig, get, state, until};
 
 /// Starts `faulty` with these settings; all that is said about the start.
 fn start(settings: &str) -> String {

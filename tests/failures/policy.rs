@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use hotshoe::PluginHost;
 use hotshoe::config::Config;
 
-use super::rig::{Rig, get, state};
+use crate::rig::{Rig, get, state};
 
 const FAULTY: &str = "[plugins.faulty]\nconfig.threshold = 1";
 

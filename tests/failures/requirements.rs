@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::rig::{Rig, get, state};
+use crate::rig::{Rig, get, state};
 
 const FAULTY: &str = "[plugins.faulty]\nconfig.threshold = 1";
 

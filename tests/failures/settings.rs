@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::rig::Rig;
+use crate::rig::Rig;
 
 fn outcome(settings: &str) -> String {
     Rig::with("faulty").outcome(&format!("[plugins.faulty]\n{settings}"))

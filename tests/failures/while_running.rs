@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::rig::{Rig, change, get, state};
+use crate::rig::{Rig, change, get, state};
 use crate::support;
 
 const FAULTY: &str = "[plugins.faulty]\nconfig.threshold = 1";

@@ -1,0 +1,120 @@
+//! Libraries that are tried in a child process first.
+
+use std::path::Path;
+
+use hotshoe::PluginHost;
+use insta::assert_snapshot;
+
+use crate::rig::{Rig, get, state};
+
+const HELPER: &str = env!("CARGO_BIN_EXE_hotshoe-preflight");
+
+/// What a host with a helper says about `faulty` with these settings, and how `faulty` is.
+fn outcome(settings: &str) -> (String, &'static str) {
+    let rig = Rig::with("faulty");
+    let (host, report) = rig.start(&config(HELPER, settings));
+    assert_eq!(get(&host, "steady"), "200 steady 1");
+    let state = state(&host, "faulty");
+    if state == "active" {
+        assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    }
+    host.stop().wait().unwrap();
+    (rig.told(&report), state)
+}
+
+fn config(helper: &str, settings: &str) -> String {
+    format!(
+        "[plugins.security]\npreflight = true\npreflight_helper = \"{helper}\"\n\
+         [plugins.faulty]\nconfig.threshold = 1\n{settings}"
+    )
+}
+
+#[test]
+fn a_plugin_that_passes_starts() {
+    assert_eq!(outcome(""), ("nothing".into(), "active"));
+}
+
+#[test]
+fn a_pinned_plugin_is_tried_from_the_bytes_that_were_verified() {
+    use sha2::Digest;
+    let rig = Rig::with("faulty");
+    let digest = sha2::Sha256::digest(std::fs::read(rig.plugin("libfaulty.so")).unwrap());
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let pin = format!("[plugins.security.pins.faulty]\n\"1.2.0\" = \"{digest}\"");
+    let (host, _) = rig.start(&config(HELPER, &pin));
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    host.stop().wait().unwrap();
+}
+
+/// Errors and panics are contained here as there, and are told once, by the host.
+#[test]
+fn what_only_fails_is_told_as_without_preflight() {
+    for settings in ["config.initialize = \"error\"", "config.initialize = \"panic\""] {
+        let (told, state) = outcome(settings);
+        assert_eq!(state, "failed");
+        assert!(told.starts_with("problem: plugin `faulty` failed to initialize"), "{told}");
+        assert!(!told.contains("child"), "{told}");
+    }
+}
+
+/// It never gets as far as this process: nothing is left of it here, no abandoned thread either.
+#[test]
+fn what_hangs_there_is_refused_here() {
+    let (told, state) = outcome("config.initialize = \"hang\"\nload_timeout = \"2s\"");
+    assert_eq!(state, "failed");
+    assert_snapshot!(told, @"
+    problem: plugin `faulty` failed to load: a plugin that can be tried within 2s was expected, in `initialize` it did not come back
+      file: <folder>/plugins/libfaulty.so
+      help: it was tried in a child process, which was killed; raise `load_timeout` if it needs longer
+    ");
+}
+
+#[test]
+fn one_that_is_dropped_badly_is_contained_here_as_there() {
+    let (told, state) = outcome("config.drop = true");
+    assert_eq!((told.as_str(), state), ("nothing", "active"));
+}
+
+fn build(rig: &Rig, helper: &str) -> hotshoe::Error {
+    let config = rig.config(&config(helper, ""));
+    PluginHost::builder().config(config).build().expect_err("it does not build")
+}
+
+#[test]
+fn a_program_without_the_hook_is_told_where_it_belongs() {
+    let rig = Rig::bare();
+    let config = rig.config("[plugins.security]\npreflight = true");
+    let error = PluginHost::builder().config(config).build().unwrap_err();
+    assert_snapshot!(rig.error(&error), @"
+    `preflight` is on, and this program cannot try libraries in a child of itself
+      help: call `hotshoe::preflight::hook()` first in `main`, or name a `preflight_helper` in [plugins.security]
+    ");
+}
+
+#[test]
+fn a_helper_that_is_not_there_is_named_before_anything_starts() {
+    let rig = Rig::bare();
+    let error = build(&rig, &rig.path("helper").display().to_string());
+    assert_snapshot!(rig.error(&error), @"
+    a program was expected as `preflight_helper`, there is none
+      file: <folder>/helper
+      help: install `hotshoe-preflight` there, or correct the path
+    ");
+}
+
+/// `true` does nothing, and does it well.
+#[test]
+fn a_helper_that_is_none_keeps_what_was_not_tried_from_being_loaded() {
+    let program = ["/usr/bin/true", "/bin/true"].into_iter().find(|path| Path::new(path).exists());
+    let rig = Rig::with("faulty");
+    let (host, report) = rig.start(&config(program.expect("a program"), ""));
+    assert_eq!((state(&host, "faulty"), state(&host, "steady")), ("failed", "failed"));
+    host.stop().wait().unwrap();
+    let problem = report.problems().into_iter().find(|problem| problem.contains("`faulty`"));
+    let problem = rig.clean(&problem.expect("a problem"));
+    assert_snapshot!(problem.replace("/usr/bin", "/bin"), @"
+    plugin `faulty` failed to load: a program that tries libraries was expected, `/bin/true` ended the process with code 0
+      file: <folder>/plugins/libfaulty.so
+      help: call `hotshoe::preflight::hook()` first in its `main`, or name another `preflight_helper` in [plugins.security]
+    ");
+}
