@@ -36,8 +36,14 @@ const PLUGINS: [&str; 7] = [
     "storage-sqlite",
 ];
 
+fn main() -> ExitCode {
+    // In a child of this program that tries a plugin: does so, and never returns.
+    hotshoe::preflight::hook();
+    start()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn start() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     tracing_subscriber::fmt()
         .with_env_filter(filter.unwrap_or_else(|_| "info".into()))

@@ -144,6 +144,10 @@ pub(super) fn pins(
                     .collect(),
                 _ => vec![entry.parsed(report, EXPECTED)],
             };
+            if digests.is_empty() {
+                let help = "leave the version out to refuse it";
+                entry.problem(report, "no digest at all fits no file", help);
+            }
             versions.insert(version, digests.into_iter().flatten().collect());
         }
     }

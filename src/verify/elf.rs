@@ -27,6 +27,24 @@ pub(crate) struct Inspected {
     pub(crate) linkage: Linkage,
 }
 
+impl Manifest {
+    /// Reads the manifest of a library, given as the bytes of its file; nothing if it is no library,
+    /// or one without a manifest. No code of it runs.
+    ///
+    /// Whether a host would accept it is another matter: policy, signatures and requirements are the
+    /// host's.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidPlugin`] if it is damaged or its manifest is,
+    /// [`ErrorKind::Incompatible`] if it is for another machine.
+    pub fn from_library(bytes: &[u8]) -> Result<Option<Self>> {
+        Ok(match inspect(bytes, bytes.len() as u64)? {
+            Inspection::Plugin(found) => Some(found.manifest),
+            Inspection::NoPlugin(_) => None,
+        })
+    }
+}
+
 /// Reads headers, the manifest's section and the dynamic table of a library of `length` bytes.
 ///
 /// # Errors
