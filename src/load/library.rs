@@ -27,7 +27,9 @@ static CHECKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 /// [`ErrorKind::InvalidPlugin`] if it does not open or lacks the symbol,
 /// [`ErrorKind::Incompatible`] if its layouts differ.
 pub(crate) fn open(file: &LibraryFile, manifest: &Manifest) -> Result<PluginModuleRef> {
-    let library = open_library(&file.name_for_loader()?)?;
+    let loadable = file.to_load()?;
+    let library = open_library(loadable.name())?;
+    drop(loadable);
     let symbol = manifest.build.symbol.as_str();
     // SAFETY: the manifest, written by the macro that defines the symbol, says that a static
     // `LibHeader` has this name; its first bytes are checked below before anything is believed.

@@ -43,11 +43,24 @@ enum Contents {
     /// Open since it was verified.
     Held(File, Permit),
     /// Being loaded, or loaded: all who load it say the same name, so that it is loaded once.
-    Named {
-        name: PathBuf,
-        _file: Option<File>,
-    },
+    Named(Loadable),
     Closed,
+}
+
+/// What the system's loader is to open.
+#[derive(Clone, Debug)]
+pub(crate) struct Loadable {
+    name: PathBuf,
+    /// What the name leads to, as long as it goes by a descriptor: closed, the same number could be
+    /// another file.
+    _open: Option<Arc<File>>,
+}
+
+impl Loadable {
+    /// The name that leads to what was verified, for as long as this lives.
+    pub(crate) fn name(&self) -> &Path {
+        &self.name
+    }
 }
 
 impl LibraryFile {
@@ -82,34 +95,30 @@ impl LibraryFile {
         &self.0.path
     }
 
-    /// The name under which the system's loader gets what was verified. The same for all who ask,
-    /// until [`close`](Self::close).
+    /// What was verified, under a name for the system's loader: the same for all who ask, until
+    /// [`close`](Self::close).
     ///
     /// # Errors
     /// [`ErrorKind::InvalidPlugin`] if the file was exchanged or changed since, and what was verified
     /// is no longer there.
-    pub(crate) fn name_for_loader(&self) -> Result<PathBuf> {
+    pub(crate) fn to_load(&self) -> Result<Loadable> {
         let mut contents = self.0.contents.lock();
-        if let Contents::Named { name, .. } = &*contents {
-            return Ok(name.clone());
+        if let Contents::Named(loadable) = &*contents {
+            return Ok(loadable.clone());
         }
         let held = match std::mem::replace(&mut *contents, Contents::Closed) {
             Contents::Held(file, _) => Some(file),
             _ => None,
         };
-        let (name, file) = match self.0.sealed {
-            Some(digest) => self.name_of_sealed(held, digest)?,
-            None => self.name_of_mapped(held)?,
+        let loadable = match self.0.sealed {
+            Some(digest) => self.sealed_to_load(held, digest)?,
+            None => self.mapped_to_load(held)?,
         };
-        *contents = Contents::Named { name: name.clone(), _file: file };
-        Ok(name)
+        *contents = Contents::Named(loadable.clone());
+        Ok(loadable)
     }
 
-    fn name_of_sealed(
-        &self,
-        held: Option<File>,
-        digest: [u8; 32],
-    ) -> Result<(PathBuf, Option<File>)> {
+    fn sealed_to_load(&self, held: Option<File>, digest: [u8; 32]) -> Result<Loadable> {
         let copy = match held {
             Some(copy) => copy,
             None => {
@@ -120,20 +129,20 @@ impl LibraryFile {
                 copy
             }
         };
-        Ok((fresh_name(&copy)?, Some(copy)))
+        Ok(Loadable { name: fresh_name(&copy)?, _open: Some(Arc::new(copy)) })
     }
 
-    fn name_of_mapped(&self, held: Option<File>) -> Result<(PathBuf, Option<File>)> {
+    fn mapped_to_load(&self, held: Option<File>) -> Result<Loadable> {
         let now = std::fs::metadata(self.path()).map(|metadata| Stamp::of(&metadata)).ok();
         if now.as_ref() == Some(&self.0.stamp) {
-            return Ok((self.path().to_owned(), held));
+            return Ok(Loadable { name: self.path().to_owned(), _open: None });
         }
         // Another file has its name by now. What was verified may still be open.
         let held = held.filter(|file| {
             file.metadata().is_ok_and(|metadata| Stamp::of(&metadata).same_contents(&self.0.stamp))
         });
         match held {
-            Some(file) => Ok((fresh_name(&file)?, Some(file))),
+            Some(file) => Ok(Loadable { name: fresh_name(&file)?, _open: Some(Arc::new(file)) }),
             None => Err(self.exchanged()),
         }
     }
@@ -155,19 +164,26 @@ impl LibraryFile {
     /// What was verified, to be read by another process.
     ///
     /// # Errors
-    /// As for [`name_for_loader`](Self::name_for_loader).
+    /// As for [`to_load`](Self::to_load).
     pub(crate) fn reopen(&self) -> Result<File> {
-        let name = self.name_for_loader()?;
-        File::open(&name).describe_as(ErrorKind::Io, "the file cannot be opened again")
+        let loadable = self.to_load()?;
+        File::open(loadable.name()).describe_as(ErrorKind::Io, "the file cannot be opened again")
     }
 }
 
-/// Opens a file for verification.
+/// Opens a file for verification. A named pipe is opened, too, without waiting for a writer.
 ///
 /// # Errors
 /// [`ErrorKind::Io`].
 pub(super) fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(|error| {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    options.open(path).map_err(|error| {
         let help = match error.kind() {
             std::io::ErrorKind::NotFound => "correct or remove the link",
             _ => "the host's user needs the right to read it",

@@ -128,12 +128,17 @@ impl Claim {
         })
     }
 
-    /// What the file's bytes go through.
-    pub(super) fn check<'c>(&'c self, keys: &'c Keys) -> Option<Check<'c>> {
-        let Self::Signed(signature, at) = self else { return None };
-        let key = keys.0.get(*at)?;
-        let stream = key.key.verify_stream(signature).ok()?;
-        Some(Check { stream, key: &key.name })
+    /// What the file's bytes go through, if it is signed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Untrusted`] if the signature and its key do not fit after all.
+    pub(super) fn check<'c>(&'c self, keys: &'c Keys) -> Result<Option<Check<'c>>> {
+        let Self::Signed(signature, at) = self else { return Ok(None) };
+        let Key { name, key, .. } = &keys.0[*at];
+        let stream = key
+            .verify_stream(signature)
+            .describe_as(ErrorKind::Untrusted, "its signature and the key do not fit")?;
+        Ok(Some(Check { stream, key: name }))
     }
 
     /// Fails if the policy demands more than this; a warning if it only wants it.

@@ -68,12 +68,19 @@ impl Verifier {
     }
 
     fn verify_file(&self, path: &Path) -> Result<Verdict> {
-        // Whoever opens a named pipe waits for somebody to write into it.
-        if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-            return Ok(Verdict::NoPlugin("it is no regular file".into()));
-        }
-        let file = library_file::open(path)?;
+        let no_file = || Ok(Verdict::NoPlugin("it is no regular file".into()));
+        let file = match library_file::open(path) {
+            Ok(file) => file,
+            // Sockets cannot be opened at all.
+            Err(_) if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) => {
+                return no_file();
+            }
+            Err(error) => return Err(error),
+        };
         let metadata = file.metadata().describe_as(ErrorKind::Io, "its size cannot be read")?;
+        if !metadata.is_file() {
+            return no_file();
+        }
         let stamp = Stamp::of(&metadata);
         let found = match read(&file)? {
             Inspection::Plugin(found) => found,
@@ -98,7 +105,7 @@ impl Verifier {
             let file = LibraryFile::mapped(path.to_owned(), file, stamp);
             return Ok(Verified { manifest: found.manifest, file, warning: None });
         }
-        self.verify_bytes(path, file, stamp, &found.manifest.id)
+        self.verify_bytes(path, file, stamp, found)
     }
 
     /// Checks what a library says of itself.
@@ -140,8 +147,9 @@ impl Verifier {
         path: &Path,
         mut file: File,
         stamp: Stamp,
-        id: &str,
+        found: Inspected,
     ) -> Result<Verified> {
+        let id = found.manifest.id.as_str();
         let claim = match self.policy.signatures {
             Signatures::Off => None,
             _ => Some(Claim::read(path, id, &self.keys)?),
@@ -150,7 +158,16 @@ impl Verifier {
             Some(claim) => claim.judge(&self.policy)?,
             None => None,
         };
-        let mut signature = claim.as_ref().and_then(|claim| claim.check(&self.keys));
+        let pinned = self.policy.pins.contains_key(id);
+        if matches!(claim, Some(Claim::Unsigned(..))) && !pinned {
+            // Nothing vouches for its bytes, so nothing is gained by keeping them.
+            let file = LibraryFile::mapped(path.to_owned(), file, stamp);
+            return Ok(Verified { manifest: found.manifest, file, warning });
+        }
+        let mut signature = match &claim {
+            Some(claim) => claim.check(&self.keys)?,
+            None => None,
+        };
         let mut update = |piece: &[u8]| {
             if let Some(signature) = &mut signature {
                 signature.update(piece);

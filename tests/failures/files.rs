@@ -81,6 +81,13 @@ fn a_named_pipe_is_ignored() {
 }
 
 #[test]
+fn a_socket_is_ignored() {
+    let rig = Rig::new();
+    let _socket = std::os::unix::net::UnixListener::bind(rig.plugin("libsocket.so")).unwrap();
+    assert_snapshot!(rig.outcome(""), @"ignored: <folder>/plugins/libsocket.so: it is no regular file");
+}
+
+#[test]
 fn a_link_that_leads_nowhere_is_named() {
     let rig = Rig::new();
     std::os::unix::fs::symlink(rig.path("gone.so"), rig.plugin("liblink.so")).unwrap();
