@@ -2,7 +2,9 @@
 //!
 //! A thousand libraries, each a plugin of its own (the benchmarks' plugin with another id in its
 //! manifest), loaded and started by a host; then a hundred of them executing at the same time. In
-//! the same run a thousand more copies are opened bare, with `dlopen` and `dlsym`.
+//! the same run a thousand more copies are opened bare, with `dlopen` and `dlsym`; a thousand more
+//! are pinned, so that every byte is verified and loaded from memory; and a hundred are tried in
+//! a child process first.
 
 mod support;
 
@@ -11,16 +13,20 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures_lite::future::block_on;
+use hotshoe::config::{Config, Sha256};
 use hotshoe::{Call, PluginHost, Result};
+use sha2::Digest;
 
 const PLUGINS: usize = 1000;
+const TRIED: usize = 100;
 const EXECUTING: usize = 100;
 
 fn main() -> Result<()> {
+    hotshoe::preflight::hook();
     let directory = tempfile::tempdir().expect("a temporary folder");
     let (plugins, bare) = (directory.path().join("plugins"), directory.path().join("bare"));
-    let size = stage(&plugins, PLUGINS);
-    stage(&bare, PLUGINS);
+    let size = stage(&plugins, "bench", PLUGINS);
+    stage(&bare, "bench", PLUGINS);
     println!("\n{PLUGINS} plugins, {} KiB each\n", size / 1024);
 
     let before = Memory::now();
@@ -29,19 +35,13 @@ fn main() -> Result<()> {
     let bare_time = begin.elapsed();
     let bare_memory = Memory::now().since(&before);
 
-    let before = Memory::now();
-    let begin = Instant::now();
-    let host = PluginHost::builder().directory(&plugins).build()?;
-    let report = host.start().wait()?;
-    let time = begin.elapsed();
-    let memory = Memory::now().since(&before);
-    assert!(report.is_complete(), "{report}");
-    let slowest = report.plugins.iter().map(|plugin| plugin.load_time).max().unwrap_or_default();
-
     println!("| | time | per plugin | resident | private per plugin |");
     println!("| --- | ---: | ---: | ---: | ---: |");
-    row("`dlopen` and `dlsym` alone", bare_time, &bare_memory);
-    row("discovered, resolved, loaded, started", time, &memory);
+    row("`dlopen` and `dlsym` alone", PLUGINS, bare_time, &bare_memory);
+    let config = Config::default().with_directory(&plugins);
+    let (host, slowest, time, memory) = start(config)?;
+    row("discovered, resolved, loaded, started", PLUGINS, time, &memory);
+    demanding(directory.path())?;
     println!(
         "\nratio: {:.2} in time, {:.2} in private memory",
         ratio(time, bare_time),
@@ -56,8 +56,46 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// A host that was started, its slowest plugin, and what all took.
+fn start(config: Config) -> Result<(PluginHost, Duration, Duration, Memory)> {
+    let before = Memory::now();
+    let begin = Instant::now();
+    let host = PluginHost::builder().config(config).build()?;
+    let report = host.start().wait()?;
+    let time = begin.elapsed();
+    let memory = Memory::now().since(&before);
+    assert!(report.is_complete(), "{report}");
+    let slowest = report.plugins.iter().map(|plugin| plugin.load_time).max().unwrap_or_default();
+    Ok((host, slowest, time, memory))
+}
+
+/// The same for hosts that demand more of a file.
+fn demanding(directory: &Path) -> Result<()> {
+    let (pinned, tried) = (directory.join("pinned"), directory.join("tried"));
+    stage(&pinned, "pinne", PLUGINS);
+    let mut config = Config::default().with_directory(&pinned);
+    for number in 0..PLUGINS {
+        let id = format!("pinne-{number:04}");
+        let file = fs::read(pinned.join(format!("{id}.so"))).expect("the copy");
+        let digest = Sha256::from_bytes(sha2::Sha256::digest(file).into());
+        let version = semver::Version::new(0, 1, 0);
+        let pins = config.plugins.security.pins.entry(id).or_default();
+        pins.insert(version, vec![digest]);
+    }
+    let (host, _, time, memory) = start(config)?;
+    row("the same, all bytes verified and loaded from memory", PLUGINS, time, &memory);
+    host.stop().wait()?;
+
+    stage(&tried, "tried", TRIED);
+    let mut config = Config::default().with_directory(&tried);
+    config.plugins.security.preflight = true;
+    let (host, _, time, memory) = start(config)?;
+    row(&format!("{TRIED} that are tried in a child first"), TRIED, time, &memory);
+    host.stop().wait()
+}
+
 /// Writes copies of the plugin's library, each with an id of its own; the size of one.
-fn stage(directory: &Path, count: usize) -> usize {
+fn stage(directory: &Path, name: &str, count: usize) -> usize {
     fs::create_dir_all(directory).expect("a folder");
     let library = fs::read(support::library()).expect("the plugin's library was built");
     let id = b"bench-0000";
@@ -67,9 +105,9 @@ fn stage(directory: &Path, count: usize) -> usize {
     for number in 0..count {
         let mut copy = library.clone();
         for place in &places {
-            copy[*place..][..id.len()].copy_from_slice(format!("bench-{number:04}").as_bytes());
+            copy[*place..][..id.len()].copy_from_slice(format!("{name}-{number:04}").as_bytes());
         }
-        fs::write(directory.join(format!("bench-{number:04}.so")), copy).expect("a copy");
+        fs::write(directory.join(format!("{name}-{number:04}.so")), copy).expect("a copy");
     }
     library.len()
 }
@@ -112,13 +150,13 @@ fn execute(host: &PluginHost) {
     println!("all of them answered {:.1} ms after the first began", millis(begin.elapsed()));
 }
 
-fn row(name: &str, time: Duration, memory: &Memory) {
+fn row(name: &str, plugins: usize, time: Duration, memory: &Memory) {
     println!(
         "| {name} | {:.0} ms | {:.0} µs | {} KiB | {} KiB |",
         millis(time),
-        millis(time) * 1e3 / PLUGINS as f64,
+        millis(time) * 1e3 / plugins as f64,
         memory.resident,
-        memory.private / PLUGINS as u64,
+        memory.private / plugins as u64,
     );
 }
 
