@@ -6,6 +6,8 @@
 //! are pinned, so that every byte is verified and loaded from memory; and a hundred are tried in
 //! a child process first.
 
+#![allow(unsafe_code, reason = "libraries are opened bare, to compare")]
+
 mod support;
 
 use std::fs;

@@ -101,6 +101,7 @@ mod contract;
 mod discover;
 #[cfg(feature = "host")]
 mod events;
+#[allow(unsafe_code, reason = "it writes and reads tables of functions, whose types it checks")]
 pub mod extension;
 #[cfg(feature = "host")]
 mod gateway;

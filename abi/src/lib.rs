@@ -19,6 +19,8 @@
 //! meet. Two modules of `hotshoe` touch the tables: its `sdk` (contract to table, compiled into
 //! the plugin) and its `load` (table to contract, compiled into the host).
 
+#![allow(unsafe_code, reason = "this crate is the boundary: calls through foreign tables")]
+
 mod body;
 mod buffer;
 mod call;

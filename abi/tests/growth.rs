@@ -1,4 +1,6 @@
 //! Tables grow at their end. Of a host and its plugins, each may be the older one.
+
+#![allow(unsafe_code, reason = "what abi_stable's derive writes")]
 #![allow(missing_docs, dead_code, reason = "tables for a test")]
 
 use abi_stable::StableAbi;

@@ -7,6 +7,7 @@
 mod handler;
 mod health;
 mod level;
+#[allow(unsafe_code, reason = "a pinned field is reached through its pinned owner")]
 mod scope;
 mod storage;
 
