@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 ///
 /// `testing` is on the author's side of the house: it has to work where the host is not compiled.
 const FLOORS: &[&[&str]] = &[
+    // Programs of this package: they use the library as anybody does.
+    &["bin"],
     &["host"],
     &["gateway", "services", "events", "tasks", "metrics"],
     &["lifecycle"],
