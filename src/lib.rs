@@ -161,3 +161,5 @@ pub use sdk::{
     __private, Context, Contributions, ExportedPlugin, LinkedPlugin, Metric, Metrics, NoConfig,
     Plugin,
 };
+#[cfg(feature = "host")]
+pub use services::{Authority, Permission, PermissionState};

@@ -165,6 +165,11 @@ impl InstanceConfig {
         typed::read(resolved, &self.settings, path, provenance)
     }
 
+    /// The file in which it is configured, for records.
+    pub(crate) fn file(&self) -> String {
+        self.origin.provenance.origin().to_string()
+    }
+
     /// In words, with key and line, why the plugin did not accept `resolved`. Values that came by a
     /// reference are not shown.
     pub(crate) fn refusal(&self, fault: Fault, resolved: &Value) -> ConfigError {

@@ -83,6 +83,8 @@ pub use security::{LoadFrom, Rpath, SecurityPolicy, Signatures};
 pub use timeouts::{TimeoutOverrides, Timeouts};
 pub use trust::{PublicKey, TrustedKey};
 
+pub(crate) use suggest::closest;
+
 use key_path::KeyPath;
 use report::Provenance;
 

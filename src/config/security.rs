@@ -12,7 +12,7 @@
 //! | `allow_unsigned = false` | `require` |
 //! | `signatures` | what it says |
 //!
-//! The policy is only kept here; [`verify`](crate::verify) acts on it.
+//! The policy is only kept here; `verify` and the host act on it.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -59,6 +59,9 @@ pub struct SecurityPolicy {
     /// Shared libraries a plugin may need (`DT_NEEDED`) besides the system's own, as the plugin names
     /// them; a final `*` stands for any ending.
     pub allow_needed: Vec<String>,
+    /// What any plugin may be granted at most, whatever its manifest asks for and its instance is
+    /// granted. `None` is no such limit. Services that a plugin requires are not meant.
+    pub permissions: Option<Vec<String>>,
 }
 
 /// Whether plugins must be signed; from lax to strict.
@@ -142,6 +145,8 @@ pub(super) fn read(
     policy.preflight_helper = found
         .and_then(|entry| entry.text(report, "the path of a program"))
         .map(|program| base_dir.join(program));
+    let found = section.take("permissions", report);
+    policy.permissions = found.and_then(|entry| entry.texts(report, "a list of permissions"));
     section.finish(report);
     policy
 }

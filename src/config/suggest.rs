@@ -7,7 +7,7 @@
 const LONGEST: usize = 48;
 
 /// The candidate that `word` resembles most, if any does.
-pub(super) fn closest<'c>(
+pub(crate) fn closest<'c>(
     word: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {

@@ -25,10 +25,14 @@ pub(crate) struct EventBus {
     sequence: AtomicU64,
 }
 
+/// Whether a subscription is to receive anything at the moment.
+pub(crate) type Admission = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// One handler of one instance for one topic pattern.
 pub(crate) struct Subscription {
     instance: String,
     topic: String,
+    admits: Admission,
     queue: Sender<Event>,
     dropped: AtomicU64,
     job: Job,
@@ -50,25 +54,30 @@ impl EventBus {
         });
         let mut queued = 0;
         for subscription in self.subscriptions.read().iter() {
-            if matches(&subscription.topic, topic) && subscription.offer(event.clone()) {
+            let wanted = matches(&subscription.topic, topic) && (subscription.admits)();
+            if wanted && subscription.offer(event.clone()) {
                 queued += 1;
             }
         }
         queued
     }
 
-    /// Delivers events to `handler` from now on.
+    /// Delivers events to `handler` from now on, while `admits` says so: neither what is published
+    /// nor what is in the queue when it does not.
     pub(crate) fn subscribe(
         &self,
         instance: &str,
         topic: &str,
         handler: AbiEventHandler,
+        admits: Admission,
     ) -> Arc<Subscription> {
         let (queue, events) = async_channel::bounded(QUEUE);
-        let job = self.background.spawn(deliver(events, handler, instance.to_owned()));
+        let delivery = deliver(events, handler, instance.to_owned(), admits.clone());
+        let job = self.background.spawn(delivery);
         let subscription = Arc::new(Subscription {
             instance: instance.to_owned(),
             topic: topic.to_owned(),
+            admits,
             queue,
             dropped: AtomicU64::new(0),
             job,
@@ -116,8 +125,16 @@ impl Subscription {
     }
 }
 
-async fn deliver(events: Receiver<Event>, handler: AbiEventHandler, instance: String) {
+async fn deliver(
+    events: Receiver<Event>,
+    handler: AbiEventHandler,
+    instance: String,
+    admits: Admission,
+) {
     while let Ok(event) = events.recv().await {
+        if !admits() {
+            continue;
+        }
         let topic = event.topic().to_owned();
         if let Err(error) = handler.handle(event).await {
             tracing::error!(plugin = instance, topic, %error, "an event handler failed");

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use semver::Version;
 
 use super::context::InstanceContext;
+use super::permissions::Permit;
 use crate::contract::{Error, ErrorKind, Result};
 use crate::discover::Candidate;
 use crate::services::Provided;
@@ -19,7 +20,7 @@ use crate::services::Provided;
 pub(super) struct Contributions {
     pub(super) middleware: Vec<(AbiMiddleware, i32, Vec<String>)>,
     pub(super) handlers: Vec<(AbiHandler, String, String)>,
-    pub(super) event_handlers: Vec<(AbiEventHandler, String)>,
+    pub(super) event_handlers: Vec<(AbiEventHandler, String, Permit)>,
     pub(super) tasks: Vec<(AbiTask, String, Duration)>,
     pub(super) storage: Vec<(String, AbiStorage)>,
     pub(super) services: Vec<Provided>,
@@ -99,13 +100,13 @@ impl ContributeObject for Collector {
     }
 
     fn event_handler(&self, object: AbiEventHandler, topic: &str) -> Result<()> {
-        self.context.check(&format!("events.subscribe:{topic}"))?;
+        let permit = self.context.permit(format!("events.subscribe:{topic}"))?;
         let limit = self.context.limits.subscriptions;
         self.add(|taken| {
             if taken.event_handlers.len() >= limit as usize {
                 return Err(too_many("subscriptions", limit));
             }
-            taken.event_handlers.push((object, topic.to_owned()));
+            taken.event_handlers.push((object, topic.to_owned(), permit));
             Ok(())
         })
     }

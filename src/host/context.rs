@@ -2,7 +2,6 @@
 //! core.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use async_channel::{Receiver, Sender};
@@ -11,13 +10,14 @@ use hotshoe_abi::{AbiBytes, AbiFuture, AbiStorage, ContextObject, RawExtension, 
 use semver::VersionReq;
 
 use super::core::Core;
+use super::guarded::Guarded;
+use super::permissions::{Access, Asked, Permit};
 use crate::bridge::{Scope, export_storage};
 use crate::config::InstanceConfig;
 use crate::contract::{Call, Error, ErrorKind, Namespaced, Request, Response, Result, ResultExt};
 use crate::discover::Candidate;
-use crate::manifest::Target;
 use crate::metrics::Figures;
-use crate::services::{Grants, Limits};
+use crate::services::{Limits, validate};
 
 /// The host, as one instance sees it.
 pub(crate) struct InstanceContext {
@@ -27,13 +27,10 @@ pub(crate) struct InstanceContext {
     data_dir: PathBuf,
     /// The same, once it was asked for and therefore made.
     made: OnceLock<String>,
-    grants: Grants,
+    /// What it may do, now; nothing once it has ended, or was given up.
+    access: Arc<Access>,
     pub(crate) limits: Limits,
     pub(crate) figures: Figures,
-    /// Services that the manifest asks for need no further permission.
-    required: Vec<String>,
-    /// Set when the instance has ended, or was given up: no door opens any more.
-    ended: AtomicBool,
     /// Closed when the instance is being stopped.
     stopping: (Sender<()>, Receiver<()>),
 }
@@ -46,26 +43,16 @@ impl InstanceContext {
         data_dir: PathBuf,
     ) -> Self {
         let manifest = &candidate.manifest;
-        let required =
-            manifest.requires.iter().filter_map(|requirement| match &requirement.target {
-                Target::Service(name) => Some(name.clone()),
-                Target::Plugin(_) => None,
-            });
+        let cap = core.config.plugins.security.permissions.clone();
         Self {
             core: Arc::downgrade(core),
             instance: config.id.clone(),
             plugin: manifest.id.clone(),
             data_dir,
             made: OnceLock::new(),
-            grants: Grants::new(
-                manifest.permissions.clone(),
-                config.permissions.clone(),
-                config.deny.clone(),
-            ),
+            access: core.permissions.open(Asked::new(config, manifest, cap)),
             limits: Limits::new(&config.limits),
             figures: Figures::default(),
-            required: required.collect(),
-            ended: AtomicBool::new(false),
             stopping: async_channel::bounded(1),
         }
     }
@@ -78,46 +65,53 @@ impl InstanceContext {
     /// Closes every door: for an instance that has ended, or was given up and may still run.
     pub(super) fn end(&self) {
         self.begin_stop();
-        self.ended.store(true, Ordering::SeqCst);
+        self.access.end();
     }
 
     /// Fails unless `permission` is granted.
     pub(super) fn check(&self, permission: &str) -> Result<()> {
-        self.grants.check(&self.instance, permission)
+        self.access.check(permission)
     }
 
-    /// What the configuration grants or denies and the manifest never asks for.
+    /// For what is handed out under `permission`; fails unless it is granted.
+    pub(super) fn permit(&self, permission: String) -> Result<Permit> {
+        self.check(&permission)?;
+        Ok(self.access.permit(permission))
+    }
+
+    /// What the manifest asks for, or the configuration grants or denies, to no effect.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let grants = &self.grants;
-        grants
-            .idle()
-            .map(|(key, entry)| {
-                format!(
-                    "`{key}` names \"{entry}\", which its manifest does not ask for; it asks for: {}",
-                    grants.declared()
-                )
-            })
-            .collect()
+        let grants = self.access.grants();
+        let unknown = grants
+            .unknown()
+            .into_iter()
+            .map(|idle| format!("its manifest asks for the permission {idle}"));
+        let idle = grants.idle().map(|(key, entry)| match validate([entry]).first() {
+            Some(idle) => format!("`{key}` names {idle}"),
+            None => format!(
+                "`{key}` names \"{entry}\", which its manifest does not ask for; it asks for: {}",
+                grants.declared()
+            ),
+        });
+        unknown.chain(idle).collect()
     }
 
     /// What the manifest asks for and the operator does not grant.
-    pub(super) fn refused(&self) -> impl Iterator<Item = &str> {
-        self.grants.refused()
+    pub(super) fn refused(&self) -> Vec<String> {
+        self.access.grants().refused().map(str::to_owned).collect()
     }
 
     fn core(&self) -> Result<Arc<Core>> {
-        if self.ended.load(Ordering::SeqCst) {
-            return Err(Error::new(ErrorKind::Unavailable, "this instance has ended")
-                .with_plugin(&self.instance));
-        }
+        self.access.alive()?;
         self.core.upgrade().ok_or_else(|| Error::new(ErrorKind::Unavailable, "the host is gone"))
     }
 
     fn check_service(&self, name: &str) -> Result<()> {
-        if self.required.iter().any(|required| required == name) {
-            return Ok(());
-        }
-        self.check(&format!("service:{name}")).map_err(|error| {
+        let permission = format!("service:{name}");
+        self.check(&permission).map_err(|error| {
+            if self.access.grants().asks_for(&permission) {
+                return error;
+            }
             error.with_help(format!(
                 "require it in the plugin's manifest: requires = [service \"{name}\" = \"^1\"]"
             ))
@@ -153,7 +147,7 @@ impl ContextObject for InstanceContext {
     }
 
     fn granted(&self, permission: &str) -> bool {
-        self.grants.allow(permission)
+        self.access.allow(permission)
     }
 
     fn settings(&self) -> Result<RString> {
@@ -163,7 +157,7 @@ impl ContextObject for InstanceContext {
     }
 
     fn storage(&self) -> Result<AbiStorage> {
-        self.check("storage")?;
+        let permit = self.permit("storage".to_owned())?;
         let core = self.core()?;
         let storage = core.storage.read();
         let Some((_, backend)) = storage.as_ref() else {
@@ -178,12 +172,13 @@ impl ContextObject for InstanceContext {
             ));
         };
         let namespaced = Namespaced::new(backend.clone(), &self.instance)?;
-        Ok(export_storage(namespaced, Scope::new("")))
+        Ok(export_storage(Guarded::new(namespaced, permit), Scope::new("")))
     }
 
     fn shared(&self, name: &str) -> Result<AbiStorage> {
-        self.check(&format!("shared:{name}"))?;
-        Ok(self.core()?.shared_map(name))
+        let permit = self.permit(format!("shared:{name}"))?;
+        let map = self.core()?.shared_map(name);
+        Ok(export_storage(Guarded::new(map, permit), Scope::new("")))
     }
 
     fn publish(&self, call: &Call, topic: &str, payload: AbiBytes) -> Result<u64> {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_channel::{Receiver, Sender};
-use hotshoe_abi::{AbiStorage, PluginModuleRef};
+use hotshoe_abi::PluginModuleRef;
 use parking_lot::{Mutex, RwLock};
 
 use super::log_level::Followers;
+use super::permissions::PermissionBook;
 use super::slot::Slot;
 use crate::config::Config;
 use crate::contract::{Error, ErrorKind, MemoryStore, Result, Storage};
@@ -47,6 +48,7 @@ pub(crate) struct Core {
     /// The backend behind plugins' storage: which instance, and itself.
     pub(crate) storage: RwLock<Option<(String, Storage)>>,
     pub(super) followers: Followers,
+    pub(super) permissions: PermissionBook,
     /// Closed with the host.
     pub(super) end: (Sender<()>, Receiver<()>),
     shared: Mutex<HashMap<String, Arc<MemoryStore>>>,
@@ -139,6 +141,7 @@ impl Core {
             time,
             storage: RwLock::default(),
             followers: Followers::default(),
+            permissions: PermissionBook::default(),
             end: async_channel::bounded(1),
             shared: Mutex::default(),
             starts: AtomicU64::new(0),
@@ -152,9 +155,8 @@ impl Core {
     }
 
     /// The map in memory of this name.
-    pub(crate) fn shared_map(&self, name: &str) -> AbiStorage {
-        let map = self.shared.lock().entry(name.to_owned()).or_default().clone();
-        crate::bridge::export_storage(map, crate::bridge::Scope::new(""))
+    pub(crate) fn shared_map(&self, name: &str) -> Arc<MemoryStore> {
+        self.shared.lock().entry(name.to_owned()).or_default().clone()
     }
 
     /// The running instance `id`, or why it is not there.

@@ -13,7 +13,6 @@ use crate::contract::{Error, ErrorKind};
 use crate::discover::{self, Candidate, Found, Source};
 use crate::resolve::{self, Disabled, Need, Plan, Request};
 use crate::sdk::LinkedPlugin;
-use crate::services::Grants;
 
 /// What should run.
 pub(super) struct Intent {
@@ -265,15 +264,13 @@ impl Core {
                 Some((slot.id.clone(), slot.candidate.as_ref()?.manifest.version.clone()))
             })
             .collect();
-        let permissions: BTreeMap<&str, &Vec<String>> = candidates
+        let manifests: BTreeMap<&str, &crate::manifest::Manifest> = candidates
             .iter()
-            .map(|candidate| (candidate.manifest.id.as_str(), &candidate.manifest.permissions))
+            .map(|candidate| (candidate.manifest.id.as_str(), &candidate.manifest))
             .collect();
         let with_storage = |instance: &InstanceConfig| {
-            permissions.get(instance.plugin.as_str()).is_some_and(|declared| {
-                let (granted, denied) = (instance.permissions.clone(), instance.deny.clone());
-                Grants::new((*declared).clone(), granted, denied).allow("storage")
-            })
+            let manifest = manifests.get(instance.plugin.as_str());
+            manifest.is_some_and(|manifest| self.may(instance, manifest, "storage"))
         };
         let wanted: Vec<resolve::Candidate> = candidates
             .iter()

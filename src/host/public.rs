@@ -21,6 +21,7 @@ use crate::lifecycle::{Event, State};
 use crate::metrics::Figure;
 use crate::runtime::{Pending, on_own_thread};
 use crate::sdk::Metric;
+use crate::services::Permission;
 
 /// A plugin host. Cloning shares it; when the last clone goes, what still runs is stopped, which
 /// blocks the thread for as long as that takes: under an executor, await [`stop`](Self::stop) first.
@@ -106,6 +107,7 @@ impl PluginHost {
 
     pub(super) fn new(core: Core, health_path: Option<&str>) -> Result<Self> {
         let core = Arc::new(core);
+        core.warn_of_idle_policy();
         if let Some(path) = health_path {
             core.publish_health(path)?;
         }
@@ -357,6 +359,86 @@ impl PluginHost {
     /// Why this plugin is not running (or that it is), in words.
     pub fn explain(&self, instance: &str) -> String {
         self.core().explain(instance)
+    }
+
+    /// What was decided about each permission of an instance: all that its manifest asks for, the
+    /// parts of it that somebody decided about, and what its configuration names besides. A record
+    /// with a `*` at its end stands for what no other record is nearer to. Services that the
+    /// manifest requires are in it as `service:<name>`.
+    ///
+    /// ```
+    /// # use hotshoe::{Context, NoConfig, Plugin, Result};
+    /// use hotshoe::{PermissionState, PluginHost};
+    /// # struct Mail;
+    /// # impl Plugin for Mail {
+    /// #     type Config = NoConfig;
+    /// #     async fn initialize(_: Context, _: NoConfig) -> Result<Self> {
+    /// #         Ok(Mail)
+    /// #     }
+    /// # }
+    ///
+    /// # fn main() -> Result<()> {
+    /// let plugin = hotshoe::plugin!(Mail, id = "mail", permissions = ["request"]);
+    /// let host = PluginHost::builder().register_plugin(plugin).build()?;
+    /// host.start().wait()?;
+    /// host.revoke("mail", "request", "ada")?;
+    ///
+    /// let permissions = host.permissions("mail")?;
+    /// assert_eq!(permissions[0].state, PermissionState::Refused);
+    /// assert!(permissions[0].to_string().starts_with("`request` of `mail`: refused by ada, "));
+    /// # host.stop().wait()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Unavailable`] if its manifest is not known.
+    pub fn permissions(&self, instance: &str) -> Result<Vec<Permission>> {
+        self.core().permissions(instance)
+    }
+
+    /// Grants an instance a permission that its configuration denies it, or that was revoked; `by`
+    /// is who decides, for the record. A `*` at the end stands for anything.
+    ///
+    /// It never gives more than the manifest asks for, nor more than `[plugins.security]
+    /// permissions` allows any plugin. It holds at once, and as long as this host lives: also after
+    /// the instance was restarted, or removed and added again. A new host knows nothing of it: what
+    /// is to last belongs in the configuration.
+    ///
+    /// It is recorded ([`permissions`](Self::permissions), [`permission_log`](Self::permission_log))
+    /// and told as a `tracing` event of level info, target `hotshoe::permissions`, with the fields
+    /// `plugin`, `permission` and `by`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::PermissionDenied`] if it would give more than that,
+    /// [`ErrorKind::InvalidInput`] if `by` is empty, and as for [`permissions`](Self::permissions).
+    pub fn grant(&self, instance: &str, permission: &str, by: &str) -> Result<()> {
+        self.core().change_permission(instance, permission, true, by)
+    }
+
+    /// Takes a permission away from an instance, and tells and lasts as a [`grant`](Self::grant)
+    /// does. It holds at every door when this returns, and for what was handed out before: a
+    /// [`Storage`] or shared map is refused, a subscription receives nothing, not even what is in
+    /// its queue. What is inside a door at this moment comes to its end.
+    ///
+    /// Two things it cannot take back. A [`Handle`] of a service is the other plugin's object,
+    /// called directly: [`restart`](Self::restart) the instance, and it gets no other. And native
+    /// code can do what the process can: a permission guards the host's doors, not the system's.
+    ///
+    /// A later start meets the revocation as it would meet a `deny`: a plugin that needs the
+    /// permission to start does not.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if the manifest asks for nothing of it,
+    /// [`ErrorKind::InvalidInput`] if `by` is empty, and as for [`permissions`](Self::permissions).
+    pub fn revoke(&self, instance: &str, permission: &str, by: &str) -> Result<()> {
+        self.core().change_permission(instance, permission, false, by)
+    }
+
+    /// Every decision about permissions since this host was built, oldest first: what manifests
+    /// and configurations said, when that was new, and every [`grant`](Self::grant) and
+    /// [`revoke`](Self::revoke) as it was worded. Beyond 4,096 the oldest go.
+    pub fn permission_log(&self) -> Vec<Permission> {
+        self.core().permissions.log()
     }
 
     /// Asks an instance how it is.

@@ -253,7 +253,7 @@ impl Core {
         for warning in &slot.warnings {
             tracing::warn!(plugin = slot.id, "{warning}");
         }
-        let refused: Vec<&str> = context.refused().collect();
+        let refused = context.refused();
         if !refused.is_empty() {
             tracing::info!(plugin = slot.id, ?refused, "permissions are not granted");
         }
@@ -301,7 +301,9 @@ impl Core {
         let subscriptions = contributions
             .event_handlers
             .drain(..)
-            .map(|(handler, topic)| self.events.subscribe(&id, &topic, handler))
+            .map(|(handler, topic, permit)| {
+                self.events.subscribe(&id, &topic, handler, Arc::new(move || permit.holds()))
+            })
             .collect();
         let schedules = contributions
             .tasks

@@ -86,3 +86,14 @@ fn a_plugin_in_the_place_of_the_policy_is_told_so() {
     app.toml:3:1: plugins.security.type: unknown key; `plugins.security` is the host's policy; a plugin needs another id, and may have type = "security"
     "#);
 }
+
+#[test]
+fn the_permissions_that_any_plugin_may_be_granted() {
+    let policy = |lines| config(&format!("[plugins.security]\n{lines}")).plugins.security;
+    assert_eq!(policy("").permissions, None, "no limit is not the same as an empty list");
+    assert_eq!(policy("permissions = []").permissions, Some(Vec::new()));
+    let some = policy("permissions = ['storage', 'events.publish:keys.*']").permissions;
+    assert_eq!(some.unwrap(), ["storage", "events.publish:keys.*"]);
+    let error = error("[plugins.security]\npermissions = 'storage'");
+    insta::assert_snapshot!(error, @r#"app.toml:2:15: plugins.security.permissions: expected a list of permissions, found the text "storage"; write it as ["a", "b"]"#);
+}

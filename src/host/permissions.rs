@@ -1,0 +1,332 @@
+//! What is granted now, where doors look it up without a lock; and the book in which it is
+//! recorded.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+use super::core::Core;
+use crate::config::InstanceConfig;
+use crate::contract::{Error, ErrorKind, Result};
+use crate::manifest::{Manifest, Target};
+use crate::services::{Change, Grants, Permission, validate};
+
+/// How many decisions the log keeps.
+const KEPT: usize = 4096;
+
+/// What one running instance may do, now.
+pub(super) struct Access {
+    instance: String,
+    grants: ArcSwap<Grants>,
+    /// Set when the instance has ended, or was given up.
+    ended: AtomicBool,
+    /// Counts up after each change of the two above.
+    changes: AtomicU64,
+}
+
+impl Access {
+    fn new(instance: &str, grants: Grants) -> Self {
+        Self {
+            instance: instance.to_owned(),
+            grants: ArcSwap::from_pointee(grants),
+            ended: AtomicBool::new(false),
+            changes: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn grants(&self) -> Arc<Grants> {
+        self.grants.load_full()
+    }
+
+    /// Whether `permission` is granted.
+    pub(super) fn allow(&self, permission: &str) -> bool {
+        self.grants.load().allow(permission)
+    }
+
+    /// Fails unless `permission` is granted.
+    pub(super) fn check(&self, permission: &str) -> Result<()> {
+        self.grants.load().check(&self.instance, permission)
+    }
+
+    /// Fails if the instance has ended.
+    pub(super) fn alive(&self) -> Result<()> {
+        if self.ended.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Unavailable, "this instance has ended")
+                .with_plugin(&self.instance));
+        }
+        Ok(())
+    }
+
+    /// Takes everything away, also what was handed out.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        self.changes.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// For what is handed out under `permission`, and must be refused once that is revoked.
+    pub(super) fn permit(self: &Arc<Self>, permission: String) -> Permit {
+        Permit { access: self.clone(), permission, seen: AtomicU64::new(u64::MAX) }
+    }
+
+    fn change(&self, change: Change) {
+        let mut grants = Grants::clone(&self.grants.load());
+        grants.change(change);
+        self.grants.store(Arc::new(grants));
+        self.changes.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// One permission of one instance that is looked at again and again. While nothing changes, that
+/// costs two loads.
+pub(super) struct Permit {
+    access: Arc<Access>,
+    permission: String,
+    /// The last answer (the lowest bit), and after how many changes it was given.
+    seen: AtomicU64,
+}
+
+impl Permit {
+    /// Whether the permission is granted and the instance has not ended.
+    pub(super) fn holds(&self) -> bool {
+        let now = self.access.changes.load(Ordering::Acquire) << 1;
+        // Whoever kept an answer for `now` had seen what changed up to then, so its order with the
+        // rest does not matter.
+        let seen = self.seen.load(Ordering::Relaxed);
+        if seen & !1 == now {
+            return seen & 1 == 1;
+        }
+        let holds = self.check_anew().is_ok();
+        self.seen.store(now | u64::from(holds), Ordering::Relaxed);
+        holds
+    }
+
+    /// The same, with the reason.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.holds() { Ok(()) } else { self.check_anew() }
+    }
+
+    fn check_anew(&self) -> Result<()> {
+        self.access.alive()?;
+        self.access.check(&self.permission)
+    }
+}
+
+/// All decisions about permissions, for as long as the host lives.
+#[derive(Default)]
+pub(crate) struct PermissionBook {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    instances: BTreeMap<String, Page>,
+    /// Oldest first.
+    log: VecDeque<Permission>,
+}
+
+/// What is known of one instance.
+#[derive(Default)]
+struct Page {
+    /// What holds of what was changed at run time.
+    changes: Vec<Change>,
+    /// What was last decided.
+    records: Vec<Permission>,
+    /// The instance that runs, or last ran.
+    access: Weak<Access>,
+}
+
+/// What an instance's configuration and manifest make of its permissions.
+pub(super) struct Asked {
+    pub(super) instance: String,
+    /// Where it is configured.
+    file: String,
+    grants: Grants,
+}
+
+impl PermissionBook {
+    /// Begins a run of an instance: what was changed at run time holds for it, too.
+    pub(super) fn open(&self, asked: Asked) -> Arc<Access> {
+        let mut inner = self.inner.lock();
+        inner.record(&asked);
+        let page = inner.instances.entry(asked.instance.clone()).or_default();
+        let access = Arc::new(Access::new(&asked.instance, asked.with(&page.changes)));
+        page.access = Arc::downgrade(&access);
+        access
+    }
+
+    /// A record for each permission.
+    pub(super) fn records(&self, asked: &Asked) -> Vec<Permission> {
+        self.inner.lock().record(asked)
+    }
+
+    fn allow(&self, asked: &Asked, permission: &str) -> bool {
+        let inner = self.inner.lock();
+        let page = inner.instances.get(&asked.instance);
+        let changes = page.map(|page| page.changes.as_slice()).unwrap_or_default();
+        asked.with(changes).allow(permission)
+    }
+
+    /// Every decision, oldest first.
+    pub(super) fn log(&self) -> Vec<Permission> {
+        self.inner.lock().log.iter().cloned().collect()
+    }
+
+    /// Takes in what somebody decides now.
+    ///
+    /// # Errors
+    /// If there is nothing to decide; see [`Grants::check_change`].
+    fn change(&self, asked: &Asked, change: &Change) -> Result<()> {
+        asked.grants.check_change(&asked.instance, change)?;
+        let mut inner = self.inner.lock();
+        // What was decided before comes first in the log.
+        inner.record(asked);
+        let page = inner.instances.entry(asked.instance.clone()).or_default();
+        let mut grants = asked.with(&page.changes);
+        grants.change(change.clone());
+        page.changes = grants.changes().to_vec();
+        page.records = asked.records(&page.changes);
+        if let Some(access) = page.access.upgrade() {
+            access.change(change.clone());
+        }
+        inner.note(Permission::changed(&asked.instance, change));
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Brings the records of an instance up to date, and notes what is new.
+    fn record(&mut self, asked: &Asked) -> Vec<Permission> {
+        let page = self.instances.entry(asked.instance.clone()).or_default();
+        let mut records = asked.records(&page.changes);
+        let mut new = Vec::new();
+        for record in &mut records {
+            let same = |old: &&Permission| {
+                (&old.permission, old.state, &old.by)
+                    == (&record.permission, record.state, &record.by)
+            };
+            match page.records.iter().find(same) {
+                // Nothing was decided again.
+                Some(old) => record.at = old.at,
+                None => new.push(record.clone()),
+            }
+        }
+        page.records.clone_from(&records);
+        new.into_iter().for_each(|record| self.note(record));
+        records
+    }
+
+    fn note(&mut self, decision: Permission) {
+        if self.log.len() == KEPT {
+            self.log.pop_front();
+        }
+        self.log.push_back(decision);
+    }
+}
+
+impl Asked {
+    /// What this manifest asks for and that configuration grants, under the policy `cap`.
+    pub(super) fn new(
+        config: &InstanceConfig,
+        manifest: &Manifest,
+        cap: Option<Vec<String>>,
+    ) -> Self {
+        let required = manifest.requires.iter().filter_map(|required| match &required.target {
+            Target::Service(name) => Some(name.as_str()),
+            Target::Plugin(_) => None,
+        });
+        let (granted, denied) = (config.permissions.clone(), config.deny.clone());
+        let grants = Grants::new(manifest.permissions.clone(), granted, denied)
+            .requiring(required)
+            .capped(cap);
+        Self { instance: config.id.clone(), file: config.file(), grants }
+    }
+
+    fn with(&self, changes: &[Change]) -> Grants {
+        let mut grants = self.grants.clone();
+        changes.iter().for_each(|change| grants.change(change.clone()));
+        grants
+    }
+
+    fn records(&self, changes: &[Change]) -> Vec<Permission> {
+        self.with(changes).records(&self.instance, &self.file, SystemTime::now())
+    }
+}
+
+impl Core {
+    /// What is asked for by an instance whose manifest is known.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Unavailable`].
+    fn asked(&self, instance: &str) -> Result<Asked> {
+        let slots = self.slots.read();
+        let slot = slots.get(instance).ok_or_else(|| self.unknown(instance, slots.keys()))?;
+        let candidate = slot.candidate.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::Unavailable, "what it asks for is not known: it was not found")
+                .with_plugin(instance)
+                .with_help(format!("`explain(\"{instance}\")` tells why"))
+        })?;
+        let cap = self.config.plugins.security.permissions.clone();
+        Ok(Asked::new(&slot.config, &candidate.manifest, cap))
+    }
+
+    /// Whether an instance that is to start with this manifest will have a permission.
+    pub(super) fn may(
+        &self,
+        config: &InstanceConfig,
+        manifest: &Manifest,
+        permission: &str,
+    ) -> bool {
+        let cap = self.config.plugins.security.permissions.clone();
+        self.permissions.allow(&Asked::new(config, manifest, cap), permission)
+    }
+
+    pub(super) fn permissions(&self, instance: &str) -> Result<Vec<Permission>> {
+        Ok(self.permissions.records(&self.asked(instance)?))
+    }
+
+    /// Grants or revokes a permission, in force when this returns.
+    pub(super) fn change_permission(
+        &self,
+        instance: &str,
+        permission: &str,
+        granted: bool,
+        by: &str,
+    ) -> Result<()> {
+        if by.trim().is_empty() {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!(
+                    "who decides about the permission `{permission}` was expected, nobody is named"
+                ),
+            )
+            .with_plugin(instance)
+            .with_help("name the person, for the record"));
+        }
+        let change = Change {
+            permission: permission.to_owned(),
+            granted,
+            by: by.to_owned(),
+            at: SystemTime::now(),
+        };
+        self.permissions.change(&self.asked(instance)?, &change)?;
+        // Here, where no lock is held.
+        if granted {
+            tracing::info!(target: "hotshoe::permissions", plugin = instance, permission, by, "granted");
+        } else {
+            tracing::info!(target: "hotshoe::permissions", plugin = instance, permission, by, "revoked");
+        }
+        Ok(())
+    }
+
+    /// Logs what the policy allows and no door knows: then it only looks as if it allowed it.
+    pub(super) fn warn_of_idle_policy(&self) {
+        let cap = self.config.plugins.security.permissions.iter().flatten();
+        for idle in validate(cap.map(String::as_str)) {
+            tracing::warn!("`[plugins.security] permissions` names {idle}");
+        }
+    }
+}
