@@ -4,6 +4,8 @@ mod builder;
 mod collect;
 mod context;
 mod core;
+#[cfg(test)]
+mod door_tests;
 mod explain;
 mod guarded;
 mod health;

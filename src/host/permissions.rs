@@ -13,7 +13,7 @@ use super::core::Core;
 use crate::config::InstanceConfig;
 use crate::contract::{Error, ErrorKind, Result};
 use crate::manifest::{Manifest, Target};
-use crate::services::{Change, Grants, Permission, validate};
+use crate::services::{Authority, Change, Grants, Permission, validate};
 
 /// How many decisions the log keeps.
 const KEPT: usize = 4096;
@@ -139,6 +139,30 @@ struct Page {
     access: Weak<Access>,
 }
 
+impl Page {
+    /// Brings the records up to date; those that are new. What was not decided again keeps its
+    /// time.
+    fn renew(&mut self, asked: &Asked) -> Vec<Permission> {
+        let mut records =
+            asked.with(&self.changes).records(&asked.instance, &asked.file, SystemTime::now());
+        let mut new = Vec::new();
+        for record in &mut records {
+            let same = |old: &&Permission| {
+                (&old.permission, old.state, &old.by)
+                    == (&record.permission, record.state, &record.by)
+            };
+            match self.records.iter().find(same) {
+                // The time is that of the change.
+                Some(_) if matches!(record.by, Authority::Person { .. }) => {}
+                Some(old) => record.at = old.at,
+                None => new.push(record.clone()),
+            }
+        }
+        self.records = records;
+        new
+    }
+}
+
 /// What an instance's configuration and manifest make of its permissions.
 pub(super) struct Asked {
     pub(super) instance: String,
@@ -188,7 +212,8 @@ impl PermissionBook {
         let mut grants = asked.with(&page.changes);
         grants.change(change.clone());
         page.changes = grants.changes().to_vec();
-        page.records = asked.records(&page.changes);
+        // What this changes is said by the change itself.
+        page.renew(asked);
         if let Some(access) = page.access.upgrade() {
             access.change(change.clone());
         }
@@ -201,20 +226,8 @@ impl Inner {
     /// Brings the records of an instance up to date, and notes what is new.
     fn record(&mut self, asked: &Asked) -> Vec<Permission> {
         let page = self.instances.entry(asked.instance.clone()).or_default();
-        let mut records = asked.records(&page.changes);
-        let mut new = Vec::new();
-        for record in &mut records {
-            let same = |old: &&Permission| {
-                (&old.permission, old.state, &old.by)
-                    == (&record.permission, record.state, &record.by)
-            };
-            match page.records.iter().find(same) {
-                // Nothing was decided again.
-                Some(old) => record.at = old.at,
-                None => new.push(record.clone()),
-            }
-        }
-        page.records.clone_from(&records);
+        let new = page.renew(asked);
+        let records = page.records.clone();
         new.into_iter().for_each(|record| self.note(record));
         records
     }
@@ -249,10 +262,6 @@ impl Asked {
         let mut grants = self.grants.clone();
         changes.iter().for_each(|change| grants.change(change.clone()));
         grants
-    }
-
-    fn records(&self, changes: &[Change]) -> Vec<Permission> {
-        self.with(changes).records(&self.instance, &self.file, SystemTime::now())
     }
 }
 
@@ -296,15 +305,14 @@ impl Core {
         granted: bool,
         by: &str,
     ) -> Result<()> {
-        if by.trim().is_empty() {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                format!(
-                    "who decides about the permission `{permission}` was expected, nobody is named"
-                ),
-            )
-            .with_plugin(instance)
-            .with_help("name the person, for the record"));
+        if by.trim().is_empty() || by.contains(char::is_control) {
+            let message = format!(
+                "the name of whoever decides about the permission `{permission}` was expected, \
+                 found {by:?}"
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, message)
+                .with_plugin(instance)
+                .with_help("name them in one line, for the record"));
         }
         let change = Change {
             permission: permission.to_owned(),
@@ -328,5 +336,137 @@ impl Core {
         for idle in validate(cap.map(String::as_str)) {
             tracing::warn!("`[plugins.security] permissions` names {idle}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn asked(instance: &str, declared: &[&str], denied: &[&str]) -> Asked {
+        let list = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect();
+        let grants = Grants::new(list(declared), None, list(denied));
+        Asked { instance: instance.to_owned(), file: "app.toml".to_owned(), grants }
+    }
+
+    fn change(permission: &str, granted: bool) -> Change {
+        change_at(0, permission, granted)
+    }
+
+    fn change_at(second: u64, permission: &str, granted: bool) -> Change {
+        Change {
+            permission: permission.to_owned(),
+            granted,
+            by: "ada".to_owned(),
+            at: SystemTime::UNIX_EPOCH + Duration::from_secs(second),
+        }
+    }
+
+    fn told(log: &[Permission]) -> Vec<String> {
+        let told = |entry: &Permission| {
+            format!("{} {} {} by {}", entry.instance, entry.permission, entry.state, entry.by)
+        };
+        log.iter().map(told).collect()
+    }
+
+    #[test]
+    fn each_decision_is_logged_once_in_its_order() {
+        let book = PermissionBook::default();
+        let mail = || asked("mail", &["request", "storage"], &["storage"]);
+        book.open(mail());
+        book.change(&mail(), &change("request", false)).unwrap();
+        // A restart decides nothing anew.
+        book.open(mail());
+        book.records(&mail());
+        book.change(&mail(), &change("storage", true)).unwrap();
+        // A new version asks for more.
+        book.open(asked("mail", &["request", "storage", "config.read"], &["storage"]));
+        assert_eq!(
+            told(&book.log()),
+            [
+                "mail request granted by the manifest",
+                "mail storage refused by `plugins.mail.deny` in app.toml",
+                "mail request refused by ada",
+                "mail storage granted by ada",
+                "mail config.read granted by the manifest",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_record_keeps_the_time_of_its_decision() {
+        let book = PermissionBook::default();
+        let mail = || asked("mail", &["request", "storage"], &[]);
+        book.open(mail());
+        let first = book.records(&mail());
+        let decide = |second| {
+            let change = change_at(second, "request", false);
+            book.change(&mail(), &change).unwrap();
+            change.at
+        };
+        let at = decide(1);
+        let second = book.records(&mail());
+        assert_eq!(second[0].at, at);
+        assert_eq!(second[1], first[1], "nobody decided about that");
+        book.open(mail());
+        assert_eq!(book.records(&mail()), second);
+        // The same decision once more is one more decision.
+        let at = decide(2);
+        assert_eq!(book.records(&mail())[0].at, at);
+        assert_eq!(book.log().len(), 4);
+    }
+
+    #[test]
+    fn a_change_reaches_the_instance_that_runs_and_its_successor() {
+        let book = PermissionBook::default();
+        let mail = || asked("mail", &["request"], &[]);
+        let other = book.open(asked("other", &["request"], &[]));
+        let access = book.open(mail());
+        let permit = access.permit("request".to_owned());
+        assert!(permit.holds());
+        book.change(&mail(), &change("*", false)).unwrap();
+        assert!(!permit.holds() && !access.allow("request"));
+        assert!(other.allow("request"), "it is another instance");
+        let successor = book.open(mail());
+        assert!(!successor.allow("request"));
+        book.change(&mail(), &change("request", true)).unwrap();
+        assert!(successor.allow("request"));
+        assert!(!access.allow("request"), "its predecessor gets nothing any more");
+    }
+
+    #[test]
+    fn the_log_lets_the_oldest_go() {
+        let book = PermissionBook::default();
+        let mail = asked("mail", &["request"], &[]);
+        for at in 0..KEPT {
+            book.change(&mail, &change("request", at % 2 == 0)).unwrap();
+        }
+        let log = book.log();
+        assert_eq!(log.len(), KEPT);
+        assert_eq!(told(&log[..1]), ["mail request granted by ada"]);
+    }
+
+    #[test]
+    fn whoever_looks_while_it_changes_sees_no_old_answer_for_long() {
+        let access = Arc::new(Access::new("mail", asked("mail", &["request"], &[]).grants));
+        let permit = Arc::new(access.permit("request".to_owned()));
+        let looking: Vec<_> = (0..2)
+            .map(|_| {
+                let permit = permit.clone();
+                std::thread::spawn(move || (0..20_000).filter(|_| permit.holds()).count())
+            })
+            .collect();
+        for at in 0..2_000 {
+            let granted = at % 2 == 0;
+            access.change(change("request", granted));
+            assert_eq!(permit.holds(), granted);
+        }
+        for thread in looking {
+            thread.join().unwrap();
+        }
+        access.end();
+        assert!(!permit.holds());
     }
 }

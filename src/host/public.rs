@@ -410,7 +410,8 @@ impl PluginHost {
     ///
     /// # Errors
     /// [`ErrorKind::PermissionDenied`] if it would give more than that,
-    /// [`ErrorKind::InvalidInput`] if `by` is empty, and as for [`permissions`](Self::permissions).
+    /// [`ErrorKind::InvalidInput`] if `by` is empty or has control characters, and as for
+    /// [`permissions`](Self::permissions).
     pub fn grant(&self, instance: &str, permission: &str, by: &str) -> Result<()> {
         self.core().change_permission(instance, permission, true, by)
     }
@@ -429,7 +430,8 @@ impl PluginHost {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if the manifest asks for nothing of it,
-    /// [`ErrorKind::InvalidInput`] if `by` is empty, and as for [`permissions`](Self::permissions).
+    /// [`ErrorKind::InvalidInput`] if `by` is empty or has control characters, and as for
+    /// [`permissions`](Self::permissions).
     pub fn revoke(&self, instance: &str, permission: &str, by: &str) -> Result<()> {
         self.core().change_permission(instance, permission, false, by)
     }

@@ -63,6 +63,7 @@ mod middleware;
 mod permissions;
 mod records;
 mod requests;
+mod revocation;
 mod services;
 mod state;
 mod storage;

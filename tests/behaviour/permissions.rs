@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::stage::{Stage, ask, refusal};
 
 /// Each door: what is asked of the probe, and the permission.
-fn doors() -> Vec<(Value, &'static str)> {
+pub fn doors() -> Vec<(Value, &'static str)> {
     vec![
         (json!({ "op": "get", "key": "k" }), "storage"),
         (json!({ "op": "shared", "map": "probe-map", "key": "k" }), "shared:probe-map"),

@@ -1,6 +1,9 @@
 //! What the operator's policy forbids, demands or switches off.
 
+use std::sync::{Arc, Mutex};
+
 use insta::assert_snapshot;
+use tracing_subscriber::fmt::MakeWriter;
 
 use hotshoe::PluginHost;
 use hotshoe::config::Config;
@@ -38,6 +41,138 @@ fn a_permission_that_the_manifest_does_not_ask_for_is_refused_at_its_door() {
       file: <folder>/plugins/libguarded.so
       help: the plugin's author has to add "storage" to `permissions`
     "#);
+}
+
+#[test]
+fn a_permission_that_the_policy_does_not_allow_is_refused_at_its_door() {
+    let rig = Rig::with("guarded");
+    assert_snapshot!(rig.outcome("security.permissions = [\"request\"]"), @r#"
+    problem: plugin `guarded` failed to initialize: the permission `storage` is needed, the policy allows it to no plugin
+      file: <folder>/plugins/libguarded.so
+      help: add "storage" to `permissions` in [plugins.security]
+    "#);
+}
+
+#[test]
+fn a_permission_that_was_revoked_is_refused_at_the_next_start() {
+    let rig = Rig::with("guarded");
+    let (host, _) = rig.start("");
+    host.revoke("guarded", "storage", "ada").unwrap();
+    let error = host.restart("guarded").wait().unwrap_err();
+    assert_snapshot!(rig.error(&error), @r#"
+    plugin `guarded` failed to initialize: the permission `storage` is needed, ada revoked it
+      file: <folder>/plugins/libguarded.so
+      help: `grant("guarded", "storage", …)` gives it back
+    "#);
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn a_permission_that_opens_no_door_is_told_with_the_nearest() {
+    let rig = Rig::new();
+    rig.change("guarded", "libguarded.so", &[("permission", "storage", "storagd")]);
+    let config = "[plugins.guarded]\npermissions = [\"storagd\", \"*\"]\n\
+        deny = [\"events.publlish:keys.*\", \"teleport\", \"request\"]";
+    let (host, report) = rig.start(config);
+    let guarded = report.plugins.iter().find(|plugin| plugin.id == "guarded").unwrap();
+    assert_snapshot!(rig.clean(&guarded.warnings.join("\n")), @r#"
+    its manifest asks for the permission "storagd", which opens no door of this host; did you mean "storage"?
+    `deny` names "events.publlish:keys.*", which opens no door of this host; did you mean "events.publish:keys.*"?
+    `deny` names "teleport", which opens no door of this host; its doors are: storage, config.read, request, shared:<name>, events.publish:<topic>, events.subscribe:<topic>, execute:<instance>, service:<name>
+    `deny` names "request", which its manifest does not ask for; it asks for: storagd
+    "#);
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn what_cannot_be_granted_or_revoked_is_told() {
+    let rig = Rig::with("guarded");
+    let (host, _) = rig.start("");
+    let told = |outcome: hotshoe::Result<()>| rig.error(&outcome.unwrap_err());
+    assert_snapshot!(told(host.grant("guarded", "request", "ada")), @"
+    plugin `guarded`: the permission `request` was to be granted, its manifest does not ask for it
+      help: a grant never gives more than the manifest asks for; it asks for storage
+    ");
+    assert_snapshot!(told(host.revoke("guarded", "storrage", "ada")), @r#"
+    plugin `guarded`: the permission `storrage` was to be revoked, its manifest does not ask for it
+      help: did you mean "storage"?
+    "#);
+    assert_snapshot!(told(host.revoke("guarded", "storage", "")), @r#"
+    plugin `guarded`: the name of whoever decides about the permission `storage` was expected, found ""
+      help: name them in one line, for the record
+    "#);
+    assert_snapshot!(told(host.revoke("guarded", "storage", "ada\nINFO eve")), @r#"
+    plugin `guarded`: the name of whoever decides about the permission `storage` was expected, found "ada\nINFO eve"
+      help: name them in one line, for the record
+    "#);
+    assert_snapshot!(told(host.revoke("gaurded", "storage", "ada")), @"
+    no plugin instance is called `gaurded`
+      help: instances: guarded, steady
+    ");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn what_a_plugin_that_is_not_there_asks_for_is_not_known() {
+    let rig = Rig::new();
+    let (host, _) = rig.start("[plugins.absent]");
+    let error = host.permissions("absent").unwrap_err();
+    assert_snapshot!(rig.error(&error), @r#"
+    plugin `absent`: what it asks for is not known: it was not found
+      help: `explain("absent")` tells why
+    "#);
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn each_change_at_run_time_leaves_a_trail_in_the_log() {
+    let rig = Rig::with("guarded");
+    let (host, _) = rig.start("");
+    let trail = Trail::default();
+    let subscriber = tracing_subscriber::fmt()
+        .without_time()
+        .with_ansi(false)
+        .with_env_filter("hotshoe::permissions=info")
+        .with_writer(trail.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        host.revoke("guarded", "storage", "ada by=\"eve\"").unwrap();
+        host.grant("guarded", "storage", "grace").unwrap();
+        host.grant("guarded", "request", "eve").unwrap_err();
+    });
+    assert_snapshot!(trail.text(), @r#"
+    INFO hotshoe::permissions: revoked plugin="guarded" permission="storage" by="ada by=\"eve\""
+    INFO hotshoe::permissions: granted plugin="guarded" permission="storage" by="grace"
+    "#);
+    host.stop().wait().unwrap();
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Trail(Arc<Mutex<Vec<u8>>>);
+
+impl Trail {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Trail {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Trail {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::sync::PoisonError;
 
 use hotshoe::{
-    Batch, Call, Error, ErrorKind, Precondition, Request, Result, ResultExt, Scan, StorageBackend,
+    Batch, Call, Error, ErrorKind, Precondition, Request, Result, ResultExt, Scan, Storage,
+    StorageBackend,
 };
 use probe_api::{Journal, other};
 use serde::Deserialize;
@@ -56,6 +57,9 @@ enum Op {
     Capabilities,
     Share { map: String, key: String, value: String },
     Shared { map: String, key: String },
+    Keep { map: Option<String> },
+    Kept { key: String },
+    KeptHeld { key: String },
     Publish { topic: String, payload: String },
     Execute { instance: String, input: Value },
     Request { method: String, target: String, body: String },
@@ -174,7 +178,31 @@ impl Probe {
                 let found = context.shared(&map)?.get(call, &key).await?;
                 Ok(json!(found.map(|record| text(&record.value))))
             }
+            Op::Keep { map } => {
+                let storage = match map {
+                    Some(map) => context.shared(&map)?,
+                    None => context.storage()?,
+                };
+                *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(storage);
+                Ok(Value::Null)
+            }
+            Op::Kept { key } => {
+                let found = self.kept()?.get(call, &key).await?;
+                Ok(json!(found.map(|record| text(&record.value))))
+            }
+            Op::KeptHeld { key } => {
+                self.notes.add("held");
+                self.notes.released("execute").await?;
+                let found = self.kept()?.get(call, &key).await?;
+                Ok(json!(found.map(|record| text(&record.value))))
+            }
             _ => Err(Error::new(ErrorKind::Unsupported, "that is no operation on storage")),
         }
+    }
+
+    /// The storage that it was handed out earlier.
+    fn kept(&self) -> Result<Storage> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        kept.ok_or_else(|| Error::new(ErrorKind::InvalidInput, "no storage was kept"))
     }
 }

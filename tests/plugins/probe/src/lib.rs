@@ -17,7 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hotshoe::{
     Call, Context, Contributions, Error, ErrorKind, Event, EventHandler, Health, Metric, Plugin,
-    Result, task_fn,
+    Result, Storage, task_fn,
 };
 use probe_api::Journal;
 use serde_json::Value;
@@ -32,6 +32,8 @@ pub struct Probe {
     config: Config,
     notes: Notes,
     moods: Mutex<Moods>,
+    /// Storage that it was handed out earlier.
+    kept: Mutex<Option<Storage>>,
 }
 
 impl Probe {
@@ -59,7 +61,7 @@ impl Plugin for Probe {
             Some(Fault::InitializePanic) => panic!("initialize was told to panic"),
             _ => {}
         }
-        Ok(Self { context, config, notes, moods: Mutex::default() })
+        Ok(Self { context, config, notes, moods: Mutex::default(), kept: Mutex::default() })
     }
 
     fn contribute(self: &Arc<Self>, to: &mut Contributions<'_>) {
