@@ -50,9 +50,10 @@ pub struct InstanceConfig {
     pub mount: Option<Mount>,
     /// Whether the host as a whole fails to start if this instance does.
     pub required: bool,
-    /// Exactly what is granted. `None` grants what the plugin's manifest asks for.
+    /// Exactly what is granted, of what the plugin's manifest asks for. `None` grants all of that.
+    /// Services that the manifest requires need not be named.
     pub permissions: Option<Vec<String>>,
-    /// Taken away from what is granted.
+    /// Taken away from what is granted, and from the services that the manifest requires.
     pub deny: Vec<String>,
     /// In place of the priority that the plugin gives its middleware; lower runs first.
     pub priority: Option<i32>,

@@ -32,6 +32,9 @@ use crate::extension::{ExtensionPoint, Handle};
 ///
 /// In a permission, `*` at the end stands for anything. Configuration, data folder, metrics and
 /// the stop signal need none.
+///
+/// A permission can be revoked, and granted again, while the plugin runs. Then its door fails, and
+/// so does each method of a [`Storage`] that came from it before; a subscription receives nothing.
 #[derive(Clone, Debug)]
 pub struct Context {
     raw: AbiContext,
@@ -83,7 +86,8 @@ impl Context {
     /// other instance can reach.
     ///
     /// # Errors
-    /// [`ErrorKind::PermissionDenied`] without `storage`.
+    /// [`ErrorKind::PermissionDenied`] without `storage`. What it returns fails so, too, once the
+    /// permission is revoked, and with [`ErrorKind::Unavailable`] once this instance has ended.
     pub fn storage(&self) -> Result<Storage> {
         Ok(import_storage(self.raw.storage()?))
     }
@@ -91,7 +95,8 @@ impl Context {
     /// A map in memory that plugins share, by name; gone when the host ends.
     ///
     /// # Errors
-    /// [`ErrorKind::PermissionDenied`] without `shared:<name>`.
+    /// [`ErrorKind::PermissionDenied`] without `shared:<name>`; what it returns fails as
+    /// [`storage`](Self::storage) does.
     pub fn shared(&self, name: &str) -> Result<Storage> {
         Ok(import_storage(self.raw.shared(name)?))
     }
