@@ -402,7 +402,8 @@ impl PluginHost {
     /// It never gives more than the manifest asks for, nor more than `[plugins.security]
     /// permissions` allows any plugin. It holds at once, and as long as this host lives: also after
     /// the instance was restarted, or removed and added again. A new host knows nothing of it: what
-    /// is to last belongs in the configuration.
+    /// is to last belongs in the configuration. An instance that is granted storage comes after its
+    /// backend, in the order of starts and stops, from its next start on.
     ///
     /// It is recorded ([`permissions`](Self::permissions), [`permission_log`](Self::permission_log))
     /// and told as a `tracing` event of level info, target `hotshoe::permissions`, with the fields

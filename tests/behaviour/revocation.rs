@@ -140,6 +140,24 @@ async fn it_lasts_over_a_restart_and_while_it_is_disabled(stage: Stage) {
     assert_eq!(by(&record(&host, "probe", "request")), "the manifest");
 }
 
+async fn whoever_is_granted_storage_starts_after_its_backend_the_next_time(stage: Stage) {
+    let config = "
+        plugins.storage = 'probe'
+        plugins.probe.enabled = true
+        plugins.second.plugin = 'probe'
+        plugins.second.deny = ['storage']
+        plugins.second.config.prefix = '/second'";
+    let host = stage.host(&["probe"], config).await;
+    let depends_on = || host.plugin("second").unwrap().depends_on;
+    assert!(depends_on().is_empty());
+    host.grant("second", "storage", "ada").unwrap();
+    host.restart("second").await.unwrap();
+    assert_eq!(depends_on(), ["probe"]);
+    host.revoke("second", "storage", "ada").unwrap();
+    host.restart("second").await.unwrap();
+    assert!(depends_on().is_empty());
+}
+
 async fn a_handle_of_a_service_is_taken_back_by_a_restart(stage: Stage) {
     let host = stage.host(&["probe", "relay"], "").await;
     host.revoke("relay", "service:probe", "ada").unwrap();
@@ -236,6 +254,7 @@ on_every_mount! {
     a_subscription_that_is_revoked_receives_nothing_until_it_is_granted,
     what_is_queued_for_a_subscription_is_not_delivered_once_it_is_revoked,
     it_lasts_over_a_restart_and_while_it_is_disabled,
+    whoever_is_granted_storage_starts_after_its_backend_the_next_time,
     a_handle_of_a_service_is_taken_back_by_a_restart,
     each_decision_is_recorded_with_whose_it_was,
     the_policy_caps_what_any_plugin_gets,

@@ -128,23 +128,24 @@ fn what_a_plugin_that_is_not_there_asks_for_is_not_known() {
 fn each_change_at_run_time_leaves_a_trail_in_the_log() {
     let rig = Rig::with("guarded");
     let (host, _) = rig.start("");
-    let trail = Trail::default();
-    let subscriber = tracing_subscriber::fmt()
-        .without_time()
-        .with_ansi(false)
-        .with_env_filter("hotshoe::permissions=info")
-        .with_writer(trail.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, || {
+    let trail = Trail::of("hotshoe::permissions=info", || {
         host.revoke("guarded", "storage", "ada by=\"eve\"").unwrap();
         host.grant("guarded", "storage", "grace").unwrap();
         host.grant("guarded", "request", "eve").unwrap_err();
     });
-    assert_snapshot!(trail.text(), @r#"
+    assert_snapshot!(trail, @r#"
     INFO hotshoe::permissions: revoked plugin="guarded" permission="storage" by="ada by=\"eve\""
     INFO hotshoe::permissions: granted plugin="guarded" permission="storage" by="grace"
     "#);
     host.stop().wait().unwrap();
+}
+
+#[test]
+fn a_policy_that_opens_no_door_is_told_in_the_log() {
+    let rig = Rig::new();
+    let policy = "security.permissions = [\"storrage\", \"events.*\"]";
+    let trail = Trail::of("hotshoe=warn", || drop(rig.host(policy)));
+    assert_snapshot!(trail, @r#" WARN hotshoe::host::permissions: `[plugins.security] permissions` names "storrage", which opens no door of this host; did you mean "storage"?"#);
 }
 
 /// Keeps what is logged.
@@ -152,8 +153,17 @@ fn each_change_at_run_time_leaves_a_trail_in_the_log() {
 struct Trail(Arc<Mutex<Vec<u8>>>);
 
 impl Trail {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    /// What is logged on this thread while `f` runs.
+    fn of(filter: &str, f: impl FnOnce()) -> String {
+        let trail = Self::default();
+        let subscriber = tracing_subscriber::fmt()
+            .without_time()
+            .with_ansi(false)
+            .with_env_filter(filter)
+            .with_writer(trail.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, f);
+        String::from_utf8(trail.0.lock().unwrap().clone()).unwrap()
     }
 }
 
