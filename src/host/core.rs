@@ -149,6 +149,13 @@ impl Core {
         }
     }
 
+    /// One without plugins.
+    #[cfg(test)]
+    pub(crate) fn bare() -> Self {
+        let verifier = Verifier::new(Default::default()).expect("the policy demands nothing");
+        Self::new(Config::default(), verifier, None, Vec::new(), Default::default(), Vec::new(), 1)
+    }
+
     /// Counts up with each instance that starts.
     pub(crate) fn next_start(&self) -> u64 {
         self.starts.fetch_add(1, Ordering::Relaxed)

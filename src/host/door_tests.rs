@@ -15,14 +15,14 @@ use super::collect::Collector;
 use super::context::InstanceContext;
 use super::core::Core;
 use crate::bridge::import_storage;
-use crate::config::{Config, InstanceConfig};
+use crate::config::InstanceConfig;
 use crate::contract::{
     Batch, Call, Error, ErrorKind, MemoryStore, Precondition, Request, Result, Scan, Storage,
     StorageBackend,
 };
 use crate::discover::Candidate;
 use crate::sdk::{Context, NoConfig, Plugin};
-use crate::services::{NAMED, SINGLE, ServiceRegistry, validate};
+use crate::services::{NAMED, SINGLE, validate};
 
 /// One door: the method, the permission that it needs, and the way through it.
 type Door = (&'static str, &'static str, fn(&Rig) -> Result<()>);
@@ -101,8 +101,7 @@ struct Rig {
 
 impl Rig {
     fn new(declared: &[&str]) -> Self {
-        let services = ServiceRegistry::default();
-        let core = Arc::new(Core::new(Config::default(), Vec::new(), services, Vec::new(), 1));
+        let core = Arc::new(Core::bare());
         *core.storage.write() = Some(("backend".into(), Storage::new(MemoryStore::new())));
         let mut candidate = Candidate::linked(crate::plugin!(Nothing, id = "it")).unwrap();
         candidate.manifest.permissions = declared.iter().map(|door| (*door).to_owned()).collect();

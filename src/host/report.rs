@@ -141,22 +141,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::Config;
-    use crate::services::ServiceRegistry;
 
     #[test]
     fn a_report_holds_no_lock_while_it_waits_for_another() {
-        let services = ServiceRegistry::default();
-        let verifier = crate::verify::Verifier::new(Default::default()).unwrap();
-        let core = Arc::new(Core::new(
-            Config::default(),
-            verifier,
-            None,
-            Vec::new(),
-            services,
-            Vec::new(),
-            1,
-        ));
+        let core = Arc::new(Core::bare());
         let slots = core.slots.write();
         let other = core.clone();
         let reporting = std::thread::spawn(move || StartReport::of(&other));
