@@ -28,6 +28,7 @@ pub struct Body {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = BodyVTableRef)))]
+#[sabi(missing_field(option))]
 struct BodyVTable {
     /// The whole content at once, if it is there already; the body is empty afterwards.
     take_full: unsafe extern "C" fn(*mut ()) -> ROption<AbiBytes>,

@@ -20,6 +20,7 @@ pub struct AbiBytes {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = BytesVTableRef)))]
+#[sabi(missing_field(option))]
 struct BytesVTable {
     clone: unsafe extern "C" fn(*mut ()) -> *mut (),
     #[sabi(last_prefix_field)]

@@ -39,6 +39,7 @@ pub struct Call {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = CallVTableRef)))]
+#[sabi(missing_field(option))]
 struct CallVTable {
     clone: unsafe extern "C" fn(*const ()) -> *const (),
     text: unsafe extern "C" fn(RRef<'_, ()>, u32) -> ROption<RStr<'_>>,

@@ -31,6 +31,7 @@ pub trait ContributeObject: Send + Sync + 'static {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = ContributeVTableRef)))]
+#[sabi(missing_field(option))]
 pub struct ContributeVTable {
     middleware:
         unsafe extern "C" fn(RRef<'_, ()>, AbiMiddleware, i32, RVec<RString>) -> RResult<(), Error>,

@@ -114,6 +114,7 @@ pub struct ErrorObject {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = ErrorVTableRef)))]
+#[sabi(missing_field(option))]
 pub struct ErrorVTable {
     code: unsafe extern "C" fn(RRef<'_, ErrorObject>) -> u32,
     text: unsafe extern "C" fn(RRef<'_, ErrorObject>, u32) -> RStr<'_>,

@@ -24,6 +24,7 @@ pub struct Event {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = EventVTableRef)))]
+#[sabi(missing_field(option))]
 struct EventVTable {
     clone: unsafe extern "C" fn(*const ()) -> *const (),
     text: unsafe extern "C" fn(RRef<'_, ()>, u32) -> RStr<'_>,
@@ -177,6 +178,7 @@ pub trait EventHandlerObject: Send + Sync + 'static {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = EventHandlerVTableRef)))]
+#[sabi(missing_field(option))]
 pub struct EventHandlerVTable {
     handle: for<'a> unsafe extern "C" fn(RRef<'a, ()>, Event) -> AbiFuture<'a, ()>,
     #[sabi(last_prefix_field)]

@@ -20,6 +20,7 @@ pub struct ExtensionTable {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = ExtensionInfoRef)))]
+#[sabi(missing_field(option))]
 pub struct ExtensionInfo {
     /// The name of the extension point.
     pub name: RStr<'static>,

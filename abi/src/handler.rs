@@ -28,6 +28,7 @@ mod handler_table {
     #[repr(C)]
     #[derive(StableAbi)]
     #[sabi(kind(Prefix(prefix_ref = HandlerVTableRef)))]
+    #[sabi(missing_field(option))]
     pub struct HandlerVTable {
         handle: for<'a> unsafe extern "C" fn(RRef<'a, ()>, Request) -> AbiFuture<'a, Response>,
         #[sabi(last_prefix_field)]
@@ -77,6 +78,7 @@ mod middleware_table {
     #[repr(C)]
     #[derive(StableAbi)]
     #[sabi(kind(Prefix(prefix_ref = MiddlewareVTableRef)))]
+    #[sabi(missing_field(option))]
     pub struct MiddlewareVTable {
         handle:
             for<'a> unsafe extern "C" fn(RRef<'a, ()>, Request, Next) -> AbiFuture<'a, Response>,
@@ -129,6 +131,7 @@ pub struct Next {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = NextVTableRef)))]
+#[sabi(missing_field(option))]
 pub struct NextVTable {
     /// Consumes the share of the chain that the handle held.
     run: unsafe extern "C" fn(*const (), usize, Request) -> AbiFuture<'static, Response>,

@@ -25,6 +25,7 @@ mod body;
 mod buffer;
 mod call;
 mod contribute;
+mod describe;
 mod error;
 mod event;
 mod extension;
@@ -81,7 +82,10 @@ pub use task::{AbiTask, TaskObject, TaskVTable, TaskVTableRef};
 /// macros behind prefix types. Not for applications or plugin authors.
 #[doc(hidden)]
 pub mod __stable {
-    pub use abi_stable::abi_stability::abi_checking::check_layout_compatibility;
+    pub use abi_stable::abi_stability::abi_checking::{
+        AbiInstability, AbiInstabilityError, AbiInstabilityErrors, ExpectedFound,
+        check_layout_compatibility,
+    };
     pub use abi_stable::library::{
         __call_root_module_loader, AbiHeaderRef, LibHeader, LibraryError, RootModule,
         RootModuleResult,
@@ -89,8 +93,12 @@ pub mod __stable {
     pub use abi_stable::prefix_type::WithMetadata;
     pub use abi_stable::sabi_types::Constructor;
     pub use abi_stable::std_types::{ROption, RResult, RSlice, RStr, RString, RVec};
-    pub use abi_stable::type_layout::TypeLayout;
+    pub use abi_stable::type_layout::{
+        LifetimeIndexPair, TLData, TLField, TLFieldOrFunction, TypeLayout,
+    };
     pub use abi_stable::{StableAbi, library::CheckTypeLayout, staticref};
+
+    pub use crate::describe::{arguments, field_type, lifetimes, signature, type_name};
 }
 
 /// The version of this crate: what a host and a plugin have to agree on.

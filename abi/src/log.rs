@@ -89,6 +89,7 @@ pub trait LogObject: Send + Sync + 'static {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = LogVTableRef)))]
+#[sabi(missing_field(option))]
 pub struct LogVTable {
     event: unsafe extern "C" fn(RRef<'_, ()>, &AbiMetadata<'_>, RSlice<'_, AbiField<'_>>, u64),
     new_span:

@@ -53,6 +53,7 @@ pub trait PluginObject: Send + Sync + 'static {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = PluginVTableRef)))]
+#[sabi(missing_field(option))]
 pub struct PluginVTable {
     contribute: unsafe extern "C" fn(RRef<'_, ()>, &AbiContributions) -> RResult<(), Error>,
     start: for<'a> unsafe extern "C" fn(RRef<'a, ()>) -> AbiFuture<'a, ()>,

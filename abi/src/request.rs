@@ -40,6 +40,7 @@ type Pair<'a, T> = ROption<Tuple2<RStr<'a>, T>>;
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = RequestVTableRef)))]
+#[sabi(missing_field(option))]
 struct RequestVTable {
     text: unsafe extern "C" fn(RRef<'_, ()>, u32) -> ROption<RStr<'_>>,
     set_method: unsafe extern "C" fn(RMut<'_, ()>, RStr<'_>),

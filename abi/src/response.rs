@@ -34,6 +34,7 @@ type Pair<'a, T> = ROption<Tuple2<RStr<'a>, T>>;
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = ResponseVTableRef)))]
+#[sabi(missing_field(option))]
 struct ResponseVTable {
     status: unsafe extern "C" fn(RRef<'_, ()>) -> u16,
     set_status: unsafe extern "C" fn(RMut<'_, ()>, u16),

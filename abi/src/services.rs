@@ -70,6 +70,7 @@ pub trait ContextObject: Send + Sync + 'static {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = ContextVTableRef)))]
+#[sabi(missing_field(option))]
 pub struct ContextVTable {
     clone: unsafe extern "C" fn(*const ()) -> *const (),
     text: unsafe extern "C" fn(RRef<'_, ()>, u32) -> RStr<'_>,

@@ -130,6 +130,7 @@ type Fut<'a, T> = AbiFuture<'a, T>;
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = StorageVTableRef)))]
+#[sabi(missing_field(option))]
 pub struct StorageVTable {
     clone: unsafe extern "C" fn(*const ()) -> *const (),
     get: for<'a> unsafe extern "C" fn(

@@ -18,6 +18,7 @@ pub trait TaskObject: Send + Sync + 'static {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = TaskVTableRef)))]
+#[sabi(missing_field(option))]
 pub struct TaskVTable {
     run: for<'a> unsafe extern "C" fn(RRef<'a, ()>, Call) -> AbiFuture<'a, ()>,
     #[sabi(last_prefix_field)]

@@ -18,6 +18,7 @@ pub(crate) struct AbiWaker {
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = WakerVTableRef)))]
+#[sabi(missing_field(option))]
 struct WakerVTable {
     /// An owned waker from a lent or an owned one.
     clone: unsafe extern "C" fn(*const ()) -> *const (),
