@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use hotshoe_abi::__stable::{
-    AbiHeaderRef, LibHeader, LibraryError, StableAbi, TypeLayout, check_layout_compatibility,
-};
+use hotshoe_abi::__stable::AbiHeaderRef;
 use hotshoe_abi::PluginModuleRef;
 use parking_lot::Mutex;
 
-use super::mismatch;
+use super::{layout, mismatch};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::manifest::Manifest;
 use crate::verify::LibraryFile;
@@ -47,35 +45,15 @@ pub(crate) fn open(file: &LibraryFile, manifest: &Manifest) -> Result<PluginModu
     let header = header.upgrade().map_err(mismatch::explain)?;
     let fingerprint = &manifest.build.fingerprint;
     let known = fingerprint == hotshoe_abi::FINGERPRINT || CHECKED.lock().contains(fingerprint);
-    let module: std::result::Result<PluginModuleRef, LibraryError> = if known {
-        // SAFETY: a library with this fingerprint has these layouts: they were compared before,
-        // or are those of this very crate.
-        unsafe { header.init_root_module_with_unchecked_layout() }
-    } else {
-        check_layout(header)
-            // SAFETY: the layouts were just compared.
-            .and_then(|()| unsafe { header.init_root_module_with_unchecked_layout() })
-    };
-    let module = module.map_err(mismatch::explain)?;
+    if !known {
+        layout::check(header, &manifest.build.abi)?;
+    }
+    // SAFETY: a library with this fingerprint has these layouts: they were compared, just now or
+    // before, or are those of this very crate.
+    let module = unsafe { header.init_root_module_with_unchecked_layout::<PluginModuleRef>() }
+        .map_err(mismatch::explain)?;
     CHECKED.lock().insert(fingerprint.clone());
     Ok(module)
-}
-
-/// Compares the library's layouts with the host's.
-///
-/// abi_stable takes one side for the interface, and lets only the other one have more functions at
-/// the end of a table. Which side is the newer one differs from plugin to plugin: a function that
-/// is not there is asked for as an `Option`, whoever lacks it.
-fn check_layout(header: &LibHeader) -> std::result::Result<(), LibraryError> {
-    let newer_or_same = header.ensure_layout::<PluginModuleRef>();
-    match (newer_or_same, header.layout()) {
-        (Err(LibraryError::AbiInstability(_)), Some(theirs)) if older(theirs) => Ok(()),
-        (checked, _) => checked,
-    }
-}
-
-fn older(theirs: &'static TypeLayout) -> bool {
-    check_layout_compatibility(theirs, <PluginModuleRef as StableAbi>::LAYOUT).is_ok()
 }
 
 #[cfg(unix)]

@@ -3,6 +3,7 @@
 //! A library is opened with `RTLD_NOW | RTLD_LOCAL` and never closed: thread-local destructors and
 //! `'static` data make unloading native code unsound. What is opened twice is counted twice.
 
+mod layout;
 #[allow(unsafe_code, reason = "opening a library runs its code")]
 mod library;
 mod logging;

@@ -1,0 +1,86 @@
+//! Whether the layouts of a library are the host's, and if not, where they part, in a few lines.
+//!
+//! abi_stable's own report of one changed field has several hundred lines. What helps is the type,
+//! the field, what was expected, what was found, and what to do.
+
+mod differences;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write;
+
+use hotshoe_abi::__stable::{LibHeader, StableAbi, TypeLayout, check_layout_compatibility};
+use hotshoe_abi::PluginModuleRef;
+
+use self::differences::{Difference, differences};
+use crate::contract::{Error, ErrorKind, Result};
+
+/// So many differences are told; three lines each, they leave room for path and help.
+const TOLD: usize = 3;
+
+/// So many characters of a type are told.
+const WIDTH: usize = 160;
+
+/// Compares a library's layouts with the host's. `found` is the version of hotshoe-abi that it was
+/// built with.
+///
+/// # Errors
+/// [`ErrorKind::Incompatible`], with type and field, expected and found.
+pub(super) fn check(header: &LibHeader, found: &semver::Version) -> Result<()> {
+    let Some(theirs) = header.layout() else {
+        return Err(Error::new(
+            ErrorKind::InvalidPlugin,
+            "a library that describes its types was expected, this one leaves that out",
+        )
+        .with_help("build the plugin with hotshoe's `export_plugin!`"));
+    };
+    compare(<PluginModuleRef as StableAbi>::LAYOUT, theirs)
+        .map_err(|differences| refusal(&differences, &found.to_string()))
+}
+
+/// Whether a library of these layouts and a host of ours can work together; if not, why not.
+///
+/// abi_stable takes one side for the interface, and lets only the other one have more functions at
+/// the end of a table. Which side is the newer one differs from plugin to plugin: a function that
+/// is not there is asked for as an `Option`, whoever lacks it. So both are tried. Where both fail,
+/// the shorter report is the telling one: the other one also complains of what was only appended.
+fn compare(
+    ours: &'static TypeLayout,
+    theirs: &'static TypeLayout,
+) -> std::result::Result<(), Vec<Difference>> {
+    let Err(newer) = check_layout_compatibility(ours, theirs) else { return Ok(()) };
+    let Err(older) = check_layout_compatibility(theirs, ours) else { return Ok(()) };
+    let newer = differences(&newer);
+    let older: Vec<Difference> =
+        differences(&older).into_iter().map(Difference::turned_round).collect();
+    Err(if older.len() < newer.len() { older } else { newer })
+}
+
+fn refusal(differences: &[Difference], found: &str) -> Error {
+    let mut message = format!(
+        "its types are not laid out as the host's: hotshoe-abi {} was expected, it was built with \
+         {found}",
+        hotshoe_abi::VERSION
+    );
+    for difference in differences.iter().take(TOLD) {
+        let (place, how) = (&difference.place, difference.how());
+        let (expected, found) = (clipped(difference.expected()), clipped(difference.found()));
+        let _ = write!(message, "\n  {place}: {how}\n    expected: {expected}\n    found: {found}");
+    }
+    match differences.len().saturating_sub(TOLD) {
+        0 => {}
+        1 => message += "\n  and one more difference",
+        more => {
+            let _ = write!(message, "\n  and {more} more differences");
+        }
+    }
+    Error::new(ErrorKind::Incompatible, message)
+        .with_help("rebuild the plugin with the version of hotshoe that the host uses")
+}
+
+fn clipped(text: &str) -> String {
+    match text.char_indices().nth(WIDTH) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
