@@ -46,7 +46,7 @@ pub(crate) fn open(file: &LibraryFile, manifest: &Manifest) -> Result<PluginModu
     let fingerprint = &manifest.build.fingerprint;
     let known = fingerprint == hotshoe_abi::FINGERPRINT || CHECKED.lock().contains(fingerprint);
     if !known {
-        layout::check(header, &manifest.build.abi)?;
+        layout::check(header)?;
     }
     // SAFETY: a library with this fingerprint has these layouts: they were compared, just now or
     // before, or are those of this very crate.

@@ -21,12 +21,12 @@ const TOLD: usize = 3;
 /// So many characters of a type are told.
 const WIDTH: usize = 160;
 
-/// Compares a library's layouts with the host's. `found` is the version of hotshoe-abi that it was
-/// built with.
+/// Compares a library's layouts with the host's.
 ///
 /// # Errors
-/// [`ErrorKind::Incompatible`], with type and field, expected and found.
-pub(super) fn check(header: &LibHeader, found: &semver::Version) -> Result<()> {
+/// [`ErrorKind::Incompatible`], with type and field, expected and found;
+/// [`ErrorKind::InvalidPlugin`] if the library does not tell its layouts.
+pub(super) fn check(header: &LibHeader) -> Result<()> {
     let Some(theirs) = header.layout() else {
         return Err(Error::new(
             ErrorKind::InvalidPlugin,
@@ -35,7 +35,7 @@ pub(super) fn check(header: &LibHeader, found: &semver::Version) -> Result<()> {
         .with_help("build the plugin with hotshoe's `export_plugin!`"));
     };
     compare(<PluginModuleRef as StableAbi>::LAYOUT, theirs)
-        .map_err(|differences| refusal(&differences, &found.to_string()))
+        .map_err(|differences| refusal(&differences, &header.version_strings().to_string()))
 }
 
 /// Whether a library of these layouts and a host of ours can work together; if not, why not.
@@ -56,6 +56,7 @@ fn compare(
     Err(if older.len() < newer.len() { older } else { newer })
 }
 
+/// `found` is the version of hotshoe-abi that the library was built with.
 fn refusal(differences: &[Difference], found: &str) -> Error {
     let mut message = format!(
         "its types are not laid out as the host's: hotshoe-abi {} was expected, it was built with \
