@@ -13,6 +13,19 @@
 //! 3. No panic crosses: every function behind a table runs inside [`guard::guard`].
 //! 4. Layouts never depend on a feature of this crate; it has none.
 //!
+//! # Growing
+//!
+//! Plugins and hosts of one line (`0.1`, later `1`) work together, whichever is the older. So what is
+//! of use later is *appended*: a function after the last one of its table, with types that only it
+//! uses. Its wrapper gets it as an `Option`, and does without it where an older library lacks it.
+//! Texts, kinds and levels are numbers, to which others may be added.
+//!
+//! Everything else is a *break*: a field more or less in a struct, another type, name or order,
+//! another number for the same thing, another `last_prefix_field`. A break needs a new line, and all
+//! plugins built again. `layout.snapshot` has every layout; the test that compares it tells one from
+//! the other, and how to accept it. `tests/abi_growth` of `hotshoe` has plugins and a host of a later
+//! version of this crate.
+//!
 //! # Who uses it
 //!
 //! Applications and plugin authors use the `hotshoe` crate, which re-exports the handles they
@@ -74,7 +87,8 @@ pub use services::{
 };
 pub use storage::{
     AbiEntry, AbiOperation, AbiPage, AbiPrecondition, AbiRecord, AbiScan, AbiStorage,
-    StorageObject, StorageVTable, StorageVTableRef, operation_kind, precondition_kind,
+    StorageObject, StorageVTable, StorageVTableRef, capability_number, operation_kind,
+    precondition_kind,
 };
 pub use task::{AbiTask, TaskObject, TaskVTable, TaskVTableRef};
 

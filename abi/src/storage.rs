@@ -95,6 +95,22 @@ pub mod operation_kind {
     pub const CHECK: u32 = 2;
 }
 
+/// Capabilities of a backend, by number. A limit is in bytes or steps; anything else is 1 or 0.
+pub mod capability_number {
+    /// What was acknowledged survives the end of the process.
+    pub const DURABLE: u32 = 0;
+    /// Several processes may use the same data.
+    pub const SHARED: u32 = 1;
+    /// Calls may block their thread.
+    pub const BLOCKING: u32 = 2;
+    /// The longest key.
+    pub const MAX_KEY_BYTES: u32 = 3;
+    /// The largest value.
+    pub const MAX_VALUE_BYTES: u32 = 4;
+    /// The most steps in one batch.
+    pub const MAX_BATCH: u32 = 5;
+}
+
 /// The Rust face of [`StorageVTable`].
 pub trait StorageObject: Send + Sync + 'static {
     /// Reads one key.
@@ -120,7 +136,8 @@ pub trait StorageObject: Send + Sync + 'static {
     fn commit<'a>(&'a self, call: &'a Call, batch: RVec<AbiOperation>) -> AbiFuture<'a, RVec<u64>>;
     /// How the backend is.
     fn health(&self) -> AbiFuture<'_, AbiHealth>;
-    /// A capability by number; `u64::MAX` for one that this backend does not know.
+    /// A capability by [number](capability_number); `u64::MAX` for one that this backend does not
+    /// know.
     fn capability(&self, field: u32) -> u64;
 }
 

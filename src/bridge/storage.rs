@@ -150,14 +150,11 @@ impl StorageBackend for ImportedStorage {
 
 /// Capabilities by number, so that there can be more of them later.
 mod capability {
-    use super::Capabilities;
+    use hotshoe_abi::capability_number::{
+        BLOCKING, DURABLE, MAX_BATCH, MAX_KEY_BYTES, MAX_VALUE_BYTES, SHARED,
+    };
 
-    const DURABLE: u32 = 0;
-    const SHARED: u32 = 1;
-    const BLOCKING: u32 = 2;
-    const MAX_KEY_BYTES: u32 = 3;
-    const MAX_VALUE_BYTES: u32 = 4;
-    const MAX_BATCH: u32 = 5;
+    use super::Capabilities;
 
     pub(super) fn get(capabilities: Capabilities, field: u32) -> u64 {
         match field {

@@ -441,13 +441,10 @@ fn many_differences_are_counted() {
     ");
 }
 
+type Wordy = RVec<RVec<RVec<ROption<RVec<RVec<RString>>>>>>;
+
 toy!(wordy table {
-    open: extern "C" fn(
-        RVec<RVec<RVec<ROption<RVec<RVec<RString>>>>>>,
-        RVec<RVec<RVec<ROption<RVec<RVec<RString>>>>>>,
-        RVec<RVec<RVec<ROption<RVec<RVec<RString>>>>>>,
-        RVec<RVec<RVec<ROption<RVec<RVec<RString>>>>>>,
-    ),
+    open: extern "C" fn(Wordy, Wordy, Wordy, Wordy),
     list: extern "C" fn(u64) -> RVec<Entry>,
     kind: extern "C" fn(Kind),
     #[sabi(last_prefix_field)]

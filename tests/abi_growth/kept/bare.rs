@@ -41,9 +41,8 @@ static SECTION: [u8; LENGTH] = {
 
 // SAFETY: `construct` returns the module whose type is named here.
 #[unsafe(export_name = "bare_plugin")]
-static HEADER: LibHeader = unsafe {
-    LibHeader::from_constructor::<PluginModuleRef>(construct, CheckTypeLayout::Yes)
-};
+static HEADER: LibHeader =
+    unsafe { LibHeader::from_constructor::<PluginModuleRef>(construct, CheckTypeLayout::Yes) };
 
 extern "C" fn construct() -> RootModuleResult {
     __call_root_module_loader(|| PluginModuleRef(Module::TABLE.as_prefix()))

@@ -23,7 +23,8 @@ fn main() {
     ids.sort();
     for id in &ids {
         for _ in 0..2 {
-            let response = host.respond_blocking(Request::builder("GET", &format!("/{id}")).build());
+            let response =
+                host.respond_blocking(Request::builder("GET", &format!("/{id}")).build());
             let status = response.status();
             let body = response.into_body().into_full().unwrap_or_default();
             println!("{status} {}", String::from_utf8_lossy(&body));
