@@ -8,11 +8,13 @@
 //!
 //! What is refused is refused before any code of it runs but constructors, of which it has none: so
 //! these cases need no process of their own.
+//!
+//! The behaviour suite runs with plugins of the later version, too.
 
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/variants/mod.rs"]
+mod variants;
 
-mod edits;
 mod faults;
 mod growth;
-mod variants;

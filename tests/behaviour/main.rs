@@ -1,12 +1,15 @@
 //! One suite for all mounts: what a plugin does, and what its host does with it, is the same
-//! whether the plugin is linked in, loaded from the workspace's build, or loaded from a build of
-//! its own; and whether the futures are polled by tokio, by smol, or by a bare `block_on`.
+//! whether the plugin is linked in, loaded from the workspace's build, loaded from a build of its
+//! own, or loaded from one against a later hotshoe-abi; and whether the futures are polled by tokio,
+//! by smol, or by a bare `block_on`.
 //!
 //! A behaviour is an `async fn` named as a sentence that takes a [`Stage`](stage::Stage).
-//! `on_every_mount!` makes nine tests of it: `events::events_arrive_in_order::loaded_on_smol`.
+//! `on_every_mount!` makes twelve tests of it: `events::events_arrive_in_order::loaded_on_smol`.
 
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/variants/mod.rs"]
+mod variants;
 
 mod journal;
 mod stage;
@@ -22,7 +25,8 @@ macro_rules! on_every_mount {
                 linked_on_block_on: Linked Bare, loaded_on_tokio: Loaded Tokio,
                 loaded_on_smol: Loaded Smol, loaded_on_block_on: Loaded Bare,
                 built_alone_on_tokio: Alone Tokio, built_alone_on_smol: Alone Smol,
-                built_alone_on_block_on: Alone Bare,
+                built_alone_on_block_on: Alone Bare, later_on_tokio: Later Tokio,
+                later_on_smol: Later Smol, later_on_block_on: Later Bare,
             );
         }
     )*};
@@ -44,6 +48,8 @@ macro_rules! on_every_loaded_mount {
                 loaded_on_tokio: Loaded Tokio, loaded_on_smol: Loaded Smol,
                 loaded_on_block_on: Loaded Bare, built_alone_on_tokio: Alone Tokio,
                 built_alone_on_smol: Alone Smol, built_alone_on_block_on: Alone Bare,
+                later_on_tokio: Later Tokio, later_on_smol: Later Smol,
+                later_on_block_on: Later Bare,
             );
         }
     )*};

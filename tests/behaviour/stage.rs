@@ -19,7 +19,7 @@ use probe as _;
 use relay as _;
 
 use crate::journal::Journal;
-use crate::support;
+use crate::{support, variants};
 
 /// Long enough for anything that is not stuck.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -33,6 +33,8 @@ pub enum Mount {
     Loaded,
     /// Built with `-p`, as an author builds it.
     Alone,
+    /// Built against a later hotshoe-abi, whose tables have more functions than the host's.
+    Later,
 }
 
 /// What polls.
@@ -116,6 +118,7 @@ impl Stage {
     pub fn library(&self, plugin: &str) -> PathBuf {
         match self.mount {
             Mount::Alone => built_alone(plugin),
+            Mount::Later => variants::built().library(plugin),
             Mount::Linked | Mount::Loaded => support::library(plugin),
         }
     }
@@ -138,7 +141,7 @@ impl Stage {
             .service::<dyn probe_api::Journal, _>(self.journal.clone());
         match self.mount {
             Mount::Linked => builder.linked(plugins.iter().copied()),
-            Mount::Loaded | Mount::Alone => {
+            Mount::Loaded | Mount::Alone | Mount::Later => {
                 for plugin in plugins {
                     self.bring(plugin);
                 }

@@ -1,4 +1,4 @@
-//! A plugin that uses a bit of everything. `tests/abi_growth` builds it a second time, against a
+//! A plugin that uses a bit of everything. `tests/support/variants` has it a second time, against a
 //! later hotshoe-abi, as `grown`: with some of the texts below exchanged.
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! What differs in the variants. Each text has to be found once in the source: who changes the source
 //! there changes it here, too.
 
-use crate::variants::Variant;
+use super::Variant;
 
 /// A text in a file, and what stands in its place.
 pub struct Edit {

@@ -2,8 +2,10 @@
 //! from this one with some texts exchanged.
 //!
 //! Each variant of the crate has a version of its own, so that one workspace holds all of them and
-//! one build makes everything. It uses the directory of what is built alone, where the crates of
-//! others are already.
+//! one build makes everything, the crates of others once.
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+mod edits;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,9 +15,9 @@ use std::sync::OnceLock;
 
 use toml::{Table, Value};
 
-use crate::edits::{self, Edit};
+use self::edits::Edit;
 
-const HELP: &str = "correct the edits in tests/abi_growth";
+const HELP: &str = "correct the edits in tests/support/variants";
 
 /// A version of hotshoe-abi.
 pub struct Variant {
@@ -49,9 +51,9 @@ impl Built {
 pub fn built() -> &'static Built {
     static BUILT: OnceLock<Built> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let folder = root().join("target").join("abi-growth");
+        let folder = root().join("target").join("variants");
         workspace().write(&folder);
-        let target = root().join("target").join("alone");
+        let target = folder.join("target");
         let status = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--workspace", "--target-dir"])
             .arg(&target)
@@ -100,6 +102,15 @@ fn workspace() -> Tree {
     tree.copy("src", "hotshoe/src");
     tree.add("hotshoe/Cargo.toml", hotshoe.to_string());
     tree.exchange("hotshoe", edits::LATER_HOTSHOE);
+    for name in ["plain", "probe", "probe-api", "relay"] {
+        let from = format!("tests/plugins/{name}");
+        let mut plugin = own(&read_manifest(&format!("{from}/Cargo.toml")), &manifest);
+        let hotshoe = dependencies(&mut plugin)["hotshoe"].as_table_mut().expect("a table");
+        *hotshoe = over("../hotshoe");
+        tree.copy(&format!("{from}/src"), &format!("{name}/src"));
+        tree.add(format!("{name}/Cargo.toml"), plugin.to_string());
+        members.push(name.into());
+    }
     tree.copy("tests/plugins/growing/src", "grown/src");
     tree.add(
         "grown/Cargo.toml",
@@ -119,8 +130,7 @@ fn workspace() -> Tree {
     tree.add("later-host/Cargo.toml", host.to_string());
     tree.add("later-host/src/main.rs", kept("host.rs"));
 
-    // As small as they can be, for they are copied; whatever else differed in the profile would have
-    // the crates of others built once more.
+    // As small as they can be, for they are copied.
     let small = Value::from(Table::from_iter([("strip".to_owned(), Value::from(true))]));
     let small: Table = members.iter().map(|name| (name.clone(), small.clone())).collect();
     let mut profile = table(&manifest, "profile").clone();
@@ -205,6 +215,14 @@ fn path(to: &str) -> Value {
     Table::from_iter([("path".to_owned(), to.into())]).into()
 }
 
+/// The `hotshoe` crate as plugins depend on it.
+fn over(path: &str) -> Table {
+    Table::from_iter([
+        ("path".to_owned(), path.into()),
+        ("default-features".to_owned(), Value::from(false)),
+    ])
+}
+
 fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
@@ -214,7 +232,7 @@ fn read_manifest(file: &str) -> Table {
 }
 
 fn kept(file: &str) -> String {
-    read(&format!("tests/abi_growth/kept/{file}"))
+    read(&format!("tests/support/variants/kept/{file}"))
 }
 
 impl Tree {
@@ -279,6 +297,9 @@ fn put(path: &Path, text: &str) {
 fn remove_others(folder: &Path, root: &Path, wanted: &BTreeMap<PathBuf, String>) {
     for entry in fs::read_dir(folder).expect("the folder was made") {
         let path = entry.expect("an entry").path();
+        if path == root.join("target") {
+            continue;
+        }
         if path.is_dir() {
             remove_others(&path, root, wanted);
         } else if path.extension().is_some_and(|extension| extension == "rs")
