@@ -59,8 +59,9 @@ fn a_bare_plugin_of_an_unchanged_crate_runs() {
 #[test]
 fn a_function_added_in_the_middle_of_a_table_is_refused() {
     assert_snapshot!(outcome("added", false), @"
-    plugin `bare-added` failed to load: its types are not laid out as the host's: hotshoe-abi <ours> was expected, it was built with <line>.102
-      table PluginVTable, function `pause` behind `start`: added
+    plugin `bare-added` failed to load: its types are not laid out as the host's, first in table PluginVTable, function `pause` behind `start`
+      because: hotshoe-abi <ours> was expected, it was built with <line>.102
+      because: table PluginVTable, function `pause` behind `start`: added
         expected: nothing there
         found: unsafe fn(RRef<()>) -> AbiFuture<()>
       file: <folder>/…bare_added.so
@@ -71,8 +72,9 @@ fn a_function_added_in_the_middle_of_a_table_is_refused() {
 #[test]
 fn a_removed_field_is_refused() {
     assert_snapshot!(outcome("removed", false), @"
-    plugin `bare-removed` failed to load: its types are not laid out as the host's: hotshoe-abi <ours> was expected, it was built with <line>.103
-      struct AbiPage, field `next` behind `entries`: missing
+    plugin `bare-removed` failed to load: its types are not laid out as the host's, first in struct AbiPage, field `next` behind `entries`
+      because: hotshoe-abi <ours> was expected, it was built with <line>.103
+      because: struct AbiPage, field `next` behind `entries`: missing
         expected: ROption<RString>
         found: nothing there
       file: <folder>/…bare_removed.so
@@ -83,8 +85,9 @@ fn a_removed_field_is_refused() {
 #[test]
 fn a_function_of_another_type_is_refused() {
     assert_snapshot!(outcome("retyped", false), @"
-    plugin `bare-retyped` failed to load: its types are not laid out as the host's: hotshoe-abi <ours> was expected, it was built with <line>.104
-      table PluginModule, function `set_log_level`: another type
+    plugin `bare-retyped` failed to load: its types are not laid out as the host's, first in table PluginModule, function `set_log_level`
+      because: hotshoe-abi <ours> was expected, it was built with <line>.104
+      because: table PluginModule, function `set_log_level`: another type
         expected: fn(u32)
         found: fn(u64)
       file: <folder>/…bare_retyped.so
@@ -95,8 +98,9 @@ fn a_function_of_another_type_is_refused() {
 #[test]
 fn functions_in_another_order_are_refused() {
     assert_snapshot!(outcome("reordered", false), @"
-    plugin `bare-reordered` failed to load: its types are not laid out as the host's: hotshoe-abi <ours> was expected, it was built with <line>.105
-      table PluginVTable: another order
+    plugin `bare-reordered` failed to load: its types are not laid out as the host's, first in table PluginVTable
+      because: hotshoe-abi <ours> was expected, it was built with <line>.105
+      because: table PluginVTable: another order
         expected: start, stop
         found: stop, start
       file: <folder>/…bare_reordered.so
@@ -116,8 +120,9 @@ fn a_plugin_of_the_next_line_is_refused_before_it_is_opened() {
 #[test]
 fn a_plugin_of_the_next_line_that_says_it_is_of_this_one_is_refused() {
     assert_snapshot!(outcome("disguised", false), @"
-    plugin `bare-disguised` failed to load: its types are not laid out as the host's: hotshoe-abi <ours> was expected, it was built with <next line>
-      all types of hotshoe-abi: another version
+    plugin `bare-disguised` failed to load: its types are not laid out as the host's, first in all types of hotshoe-abi
+      because: hotshoe-abi <ours> was expected, it was built with <next line>
+      because: all types of hotshoe-abi: another version
         expected: <ours>
         found: <next line>
       file: <folder>/…bare_disguised.so

@@ -6,7 +6,7 @@
 
 use hotshoe_abi::__stable::{
     AbiInstability, AbiInstabilityError, AbiInstabilityErrors, ExpectedFound, TLData, TLField,
-    TLFieldOrFunction, TypeLayout, arguments, field_type, lifetimes, signature, type_name,
+    TLFieldOrFunction, TypeLayout, arguments, field_type, lifetimes, type_name,
 };
 
 /// Where two sides part.
@@ -141,13 +141,13 @@ impl<'a> Subject<'a> {
                     found.to_string(),
                 )]
             }
-            AbiInstability::FieldLifetimeMismatch(ExpectedFound { expected, found }) => {
-                let place = member(self.types().map_or(self.root.0, |types| types.0), expected);
-                let of = |field: &TLField| {
-                    let mentioned = lifetimes(field.lifetime_indices().as_slice());
-                    format!("{} of {mentioned}", field_type(field))
-                };
-                vec![Difference::new(place, "other lifetimes", of(expected), of(found))]
+            AbiInstability::FieldLifetimeMismatch(ExpectedFound {
+                expected: one,
+                found: other,
+            }) => {
+                let place = member(expected, one);
+                let (expected, found) = (with_lifetimes(one), with_lifetimes(other));
+                vec![Difference::new(place, "other lifetimes", expected, found)]
             }
             AbiInstability::ReprAttr(ExpectedFound { expected, found }) => vec![Difference::new(
                 place(),
@@ -178,13 +178,17 @@ impl<'a> Subject<'a> {
             if !is_plain(container) {
                 continue;
             }
-            let (mut texts, mut how) = ((told(expected), told(found)), "another type");
+            let mut texts = (field_type(expected), field_type(found));
+            let mut how = "another type";
+            if texts.0 == texts.1 {
+                texts = (with_lifetimes(expected), with_lifetimes(found));
+                how = "other lifetimes";
+            }
             if texts.0 == texts.1 {
                 // It differs in what the name does not say.
-                if let Some((expected, found)) = self.types() {
-                    texts = (shape(expected), shape(found));
-                    how = "another type of the same name";
-                }
+                let (expected, found) = self.types().unwrap_or(self.root);
+                texts = (shape(expected), shape(found));
+                how = "another type of the same name";
             }
             return Difference::new(member(container, expected), how, texts.0, texts.1);
         }
@@ -235,14 +239,14 @@ fn member(of: Layout, field: &TLField) -> String {
     format!("{}, {what} `{}`", title(of), field.name())
 }
 
-/// A field's type; a function's signature, with lifetimes where it has any.
-fn told(field: &TLField) -> String {
+/// The lifetimes that a field mentions, or the function in it, in their order.
+fn with_lifetimes(field: &TLField) -> String {
     let function = field.function_range().iter().next().filter(|_| field.is_function());
-    let Some(function) = function else { return field_type(field) };
-    match lifetimes(function.paramret_lifetime_indices.as_slice()) {
-        none if none.is_empty() => signature(&function),
-        some => format!("{} of {some}", signature(&function)),
-    }
+    let mentioned = match function {
+        Some(function) => lifetimes(function.paramret_lifetime_indices.as_slice()),
+        None => lifetimes(field.lifetime_indices().as_slice()),
+    };
+    format!("{} with {mentioned}", field_type(field))
 }
 
 fn shape(layout: Layout) -> String {

@@ -7,15 +7,13 @@ mod differences;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write;
-
 use hotshoe_abi::__stable::{LibHeader, StableAbi, TypeLayout, check_layout_compatibility};
 use hotshoe_abi::PluginModuleRef;
 
 use self::differences::{Difference, differences};
 use crate::contract::{Error, ErrorKind, Result};
 
-/// So many differences are told; three lines each, they leave room for path and help.
+/// So many differences are told: three lines each, they leave room for the rest.
 const TOLD: usize = 3;
 
 /// So many characters of a type are told.
@@ -56,27 +54,56 @@ fn compare(
     Err(if older.len() < newer.len() { older } else { newer })
 }
 
-/// `found` is the version of hotshoe-abi that the library was built with.
+/// `found` is the version of hotshoe-abi that the library was built with. The message is one line, for
+/// logs and states; the rest are its reasons.
 fn refusal(differences: &[Difference], found: &str) -> Error {
-    let mut message = format!(
-        "its types are not laid out as the host's: hotshoe-abi {} was expected, it was built with \
-         {found}",
-        hotshoe_abi::VERSION
-    );
-    for difference in differences.iter().take(TOLD) {
+    let first = differences.first().map_or("its root", |difference| &difference.place);
+    let expected = hotshoe_abi::VERSION;
+    let mut reasons = vec![if found == expected {
+        format!("both have hotshoe-abi {expected}, from different sources")
+    } else {
+        format!("hotshoe-abi {expected} was expected, it was built with {found}")
+    }];
+    reasons.extend(differences.iter().take(TOLD).map(|difference| {
         let (place, how) = (&difference.place, difference.how());
         let (expected, found) = (clipped(difference.expected()), clipped(difference.found()));
-        let _ = write!(message, "\n  {place}: {how}\n    expected: {expected}\n    found: {found}");
-    }
+        format!("{place}: {how}\n    expected: {expected}\n    found: {found}")
+    }));
     match differences.len().saturating_sub(TOLD) {
         0 => {}
-        1 => message += "\n  and one more difference",
-        more => {
-            let _ = write!(message, "\n  and {more} more differences");
-        }
+        1 => reasons.push("there is one more difference".into()),
+        more => reasons.push(format!("there are {more} more differences")),
     }
-    Error::new(ErrorKind::Incompatible, message)
-        .with_help("rebuild the plugin with the version of hotshoe that the host uses")
+    let message = format!("its types are not laid out as the host's, first in {first}");
+    let error = Error::new(ErrorKind::Incompatible, message)
+        .with_help("rebuild the plugin with the version of hotshoe that the host uses");
+    let chain = reasons
+        .into_iter()
+        .rev()
+        .fold(None, |next, text| Some(Reason { text, next: next.map(Box::new) }));
+    match chain {
+        Some(reason) => error.caused_by(&reason),
+        None => error,
+    }
+}
+
+/// A reason, and the one after it.
+#[derive(Debug)]
+struct Reason {
+    text: String,
+    next: Option<Box<Reason>>,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Reason {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.next.as_deref().map(|next| next as _)
+    }
 }
 
 fn clipped(text: &str) -> String {
