@@ -52,3 +52,48 @@ fn abi_stable_by_itself_refuses_a_plugin_that_is_older_than_the_host() {
     let checked = check_layout_compatibility(v2::TableRef::LAYOUT, v0::TableRef::LAYOUT);
     assert!(checked.is_err());
 }
+
+/// A struct behind each kind of pointer that crosses.
+macro_rules! behind {
+    ($name:ident: $($field:ident: $type:ty),*) => {
+        mod $name {
+            use std::ptr::NonNull;
+
+            use abi_stable::StableAbi;
+            use abi_stable::sabi_types::RRef;
+
+            #[repr(C)]
+            #[derive(StableAbi)]
+            pub struct Cause { $($field: $type,)* }
+
+            #[repr(C)]
+            #[derive(StableAbi)]
+            pub struct Lent<'a>(&'a Cause);
+
+            #[repr(C)]
+            #[derive(StableAbi)]
+            pub struct Raw(*const Cause);
+
+            #[repr(C)]
+            #[derive(StableAbi)]
+            pub struct Owned(NonNull<Cause>);
+
+            #[repr(C)]
+            #[derive(StableAbi)]
+            pub struct Erased<'a>(RRef<'a, Cause>);
+        }
+    };
+}
+
+behind!(short: message: u64);
+behind!(long: message: u64, next: u64);
+
+/// So the snapshot has to have them, too: `Cause`, `ErrorObject`, `AbiMetadata`.
+#[test]
+fn what_is_behind_a_pointer_counts_whichever_pointer_it_is() {
+    assert!(agree::<short::Erased, short::Erased>());
+    assert!(!agree::<short::Lent, long::Lent>());
+    assert!(!agree::<short::Raw, long::Raw>());
+    assert!(!agree::<short::Owned, long::Owned>());
+    assert!(!agree::<short::Erased, long::Erased>());
+}

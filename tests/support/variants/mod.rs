@@ -76,7 +76,7 @@ struct Tree(BTreeMap<PathBuf, String>);
 fn workspace() -> Tree {
     let mut tree = Tree::default();
     let manifest = read_manifest("Cargo.toml");
-    let mut members = vec!["grown".to_owned(), "later-host".to_owned()];
+    let mut members = Vec::new();
     let mut outside = vec!["hotshoe".to_owned()];
     for (number, variant) in edits::VARIANTS.iter().enumerate() {
         let folder = format!("abi-{}", variant.name);
@@ -96,54 +96,63 @@ fn workspace() -> Tree {
     tree.exchange_one("bare-disguised/src/lib.rs", "concat!(\n    \"panic", &lie);
     members.push("bare-disguised".into());
 
-    // What is built against the later one, from the manifest to the plugin.
-    let mut hotshoe = own(&manifest, &manifest);
-    dependencies(&mut hotshoe).insert("hotshoe-abi".into(), path("../abi-later"));
-    tree.copy("src", "hotshoe/src");
-    tree.add("hotshoe/Cargo.toml", hotshoe.to_string());
-    tree.exchange("hotshoe", edits::LATER_HOTSHOE);
-    for name in ["plain", "probe", "probe-api", "relay"] {
-        let from = format!("tests/plugins/{name}");
-        let mut plugin = own(&read_manifest(&format!("{from}/Cargo.toml")), &manifest);
-        let hotshoe = dependencies(&mut plugin)["hotshoe"].as_table_mut().expect("a table");
-        *hotshoe = over("../hotshoe");
-        tree.copy(&format!("{from}/src"), &format!("{name}/src"));
-        tree.add(format!("{name}/Cargo.toml"), plugin.to_string());
-        members.push(name.into());
-    }
-    tree.copy("tests/plugins/growing/src", "grown/src");
-    tree.add(
-        "grown/Cargo.toml",
-        library("grown", "hotshoe = { path = \"../hotshoe\", default-features = false }"),
-    );
-    tree.exchange("grown", edits::GROWN);
-    let mut host = own(&read_manifest("tests/plugins/growing/Cargo.toml"), &manifest);
-    host.remove("lib");
-    package(&mut host).insert("name".into(), "later-host".into());
-    let wanted = dependencies(&mut host);
-    wanted.insert("hotshoe".into(), path("../hotshoe"));
-    wanted.insert("hotshoe-abi".into(), path("../abi-later"));
-    for name in ["futures-lite", "libloading"] {
-        let own = table(&manifest, "dependencies")[name].as_table().expect("a table");
-        wanted.insert(name.into(), own["version"].clone());
-    }
-    tree.add("later-host/Cargo.toml", host.to_string());
-    tree.add("later-host/src/main.rs", kept("host.rs"));
-
-    // As small as they can be, for they are copied.
-    let small = Value::from(Table::from_iter([("strip".to_owned(), Value::from(true))]));
-    let small: Table = members.iter().map(|name| (name.clone(), small.clone())).collect();
-    let mut profile = table(&manifest, "profile").clone();
-    profile["dev"].as_table_mut().expect("a table").insert("package".into(), small.into());
+    members.extend(add_later(&mut tree, &manifest));
     let mut workspace = Table::new();
     workspace.insert("members".into(), members.into());
     workspace.insert("exclude".into(), outside.into());
     workspace.insert("resolver".into(), table(&manifest, "workspace")["resolver"].clone());
     let mut all = Table::new();
     all.insert("workspace".into(), workspace.into());
-    all.insert("profile".into(), profile.into());
+    // They are built once and copied often.
+    let small = [("debug", false), ("incremental", false), ("strip", true)];
+    let small: Table =
+        small.map(|(key, value)| (key.to_owned(), value.into())).into_iter().collect();
+    all.insert("profile".into(), Table::from_iter([("dev".to_owned(), small.into())]).into());
     tree.add("Cargo.toml", all.to_string());
     tree
+}
+
+/// What is built against the later hotshoe-abi: the `hotshoe` crate, plugins, and a host.
+fn add_later(tree: &mut Tree, root: &Table) -> Vec<String> {
+    let mut hotshoe = own(root, root);
+    dependencies(&mut hotshoe).insert("hotshoe-abi".into(), path("../abi-later"));
+    tree.copy("src", "hotshoe/src");
+    tree.add("hotshoe/Cargo.toml", hotshoe.to_string());
+    tree.exchange("hotshoe", edits::LATER_HOTSHOE);
+
+    let mut members = Vec::new();
+    for (from, name) in [
+        ("growing", "grown"),
+        ("plain", "plain"),
+        ("probe", "probe"),
+        ("probe-api", "probe-api"),
+        ("relay", "relay"),
+    ] {
+        let from = format!("tests/plugins/{from}");
+        let mut plugin = own(&read_manifest(&format!("{from}/Cargo.toml")), root);
+        package(&mut plugin).insert("name".into(), name.into());
+        let hotshoe = dependencies(&mut plugin)["hotshoe"].as_table_mut().expect("a table");
+        *hotshoe = Table::from_iter([
+            ("path".to_owned(), Value::from("../hotshoe")),
+            ("default-features".to_owned(), Value::from(false)),
+        ]);
+        tree.copy(&format!("{from}/src"), &format!("{name}/src"));
+        tree.add(format!("{name}/Cargo.toml"), plugin.to_string());
+        members.push(name.to_owned());
+    }
+    tree.exchange("grown", edits::GROWN);
+
+    let mut host =
+        library("later-host", &[("hotshoe", "../hotshoe"), ("hotshoe-abi", "../abi-later")]);
+    host.remove("lib");
+    for name in ["futures-lite", "libloading"] {
+        let own = table(root, "dependencies")[name].as_table().expect("a table");
+        dependencies(&mut host).insert(name.into(), own["version"].clone());
+    }
+    tree.add("later-host/Cargo.toml", host.to_string());
+    tree.add("later-host/src/main.rs", kept("host.rs"));
+    members.push("later-host".to_owned());
+    members
 }
 
 /// A copy of hotshoe-abi with the edits of a variant.
@@ -165,16 +174,22 @@ fn add_abi(tree: &mut Tree, root: &Table, variant: &Variant, number: usize, fold
 /// A plugin over a copy of hotshoe-abi and nothing else.
 fn add_bare(tree: &mut Tree, name: &str, abi: &str, edits: &[Edit]) {
     tree.add(format!("{name}/src/lib.rs"), kept("bare.rs"));
-    let dependencies = format!("hotshoe-abi = {{ path = \"../{abi}\" }}");
-    tree.add(format!("{name}/Cargo.toml"), library(name, &dependencies));
+    let abi = format!("../{abi}");
+    tree.add(format!("{name}/Cargo.toml"), library(name, &[("hotshoe-abi", &abi)]).to_string());
     tree.exchange(name, edits);
 }
 
-fn library(name: &str, dependencies: &str) -> String {
-    format!(
+/// The manifest of a library to load, over crates at these paths.
+fn library(name: &str, over: &[(&str, &str)]) -> Table {
+    let text = format!(
         "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
-         [lib]\ncrate-type = [\"cdylib\"]\n\n[dependencies]\n{dependencies}\n"
-    )
+         [lib]\ncrate-type = [\"cdylib\"]\n\n[dependencies]\n"
+    );
+    let mut manifest: Table = text.parse().expect("a manifest");
+    for (name, at) in over {
+        dependencies(&mut manifest).insert((*name).to_owned(), path(at));
+    }
+    manifest
 }
 
 /// What is exchanged leaves things unused.
@@ -186,7 +201,8 @@ fn quiet() -> Value {
 /// A manifest of this workspace that stands for itself: without what it inherits, tests and lints.
 fn own(manifest: &Table, root: &Table) -> Table {
     let mut own = manifest.clone();
-    for unwanted in ["workspace", "dev-dependencies", "lints", "bench", "profile"] {
+    for unwanted in ["workspace", "dev-dependencies", "profile", "bin", "bench", "example", "test"]
+    {
         own.remove(unwanted);
     }
     own.insert("lints".into(), quiet());
@@ -215,14 +231,6 @@ fn path(to: &str) -> Value {
     Table::from_iter([("path".to_owned(), to.into())]).into()
 }
 
-/// The `hotshoe` crate as plugins depend on it.
-fn over(path: &str) -> Table {
-    Table::from_iter([
-        ("path".to_owned(), path.into()),
-        ("default-features".to_owned(), Value::from(false)),
-    ])
-}
-
 fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
@@ -240,7 +248,7 @@ impl Tree {
         self.0.insert(path.into(), text);
     }
 
-    /// Copies the sources below a folder of this workspace.
+    /// Copies what is below a folder of this workspace.
     fn copy(&mut self, from: &str, to: &str) {
         let entries = fs::read_dir(root().join(from)).unwrap_or_else(|e| panic!("{from}: {e}"));
         for entry in entries {
@@ -249,7 +257,7 @@ impl Tree {
             let (from, to) = (format!("{from}/{name}"), format!("{to}/{name}"));
             if entry.path().is_dir() {
                 self.copy(&from, &to);
-            } else if name.ends_with(".rs") {
+            } else {
                 self.add(to, read(&from));
             }
         }
@@ -290,10 +298,13 @@ fn put(path: &Path, text: &str) {
         return;
     }
     fs::create_dir_all(path.parent().expect("a file has a folder")).expect("a folder is made");
-    fs::write(path, text).expect("a file is written");
+    // Renamed into its place: another test may be building from it.
+    let beside = path.with_extension(format!("new-{}", std::process::id()));
+    fs::write(&beside, text).expect("a file is written");
+    fs::rename(&beside, path).expect("a file is renamed");
 }
 
-/// Removes sources that are not wanted any more.
+/// Removes sources that are not wanted any more: a module that is gone could be found again.
 fn remove_others(folder: &Path, root: &Path, wanted: &BTreeMap<PathBuf, String>) {
     for entry in fs::read_dir(folder).expect("the folder was made") {
         let path = entry.expect("an entry").path();
