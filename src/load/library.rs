@@ -45,9 +45,7 @@ pub(crate) fn open(file: &LibraryFile, manifest: &Manifest) -> Result<PluginModu
     let header = header.upgrade().map_err(mismatch::explain)?;
     let fingerprint = &manifest.build.fingerprint;
     let known = fingerprint == hotshoe_abi::FINGERPRINT || CHECKED.lock().contains(fingerprint);
-    if !known {
-        layout::check(header)?;
-    }
+    layout::check(header, known)?;
     // SAFETY: a library with this fingerprint has these layouts: they were compared, just now or
     // before, or are those of this very crate.
     let module = unsafe { header.init_root_module_with_unchecked_layout::<PluginModuleRef>() }

@@ -129,3 +129,12 @@ fn a_plugin_of_the_next_line_that_says_it_is_of_this_one_is_refused() {
       help: rebuild the plugin with the version of hotshoe that the host uses
     ");
 }
+
+#[test]
+fn a_library_that_leaves_out_its_layouts_is_refused() {
+    assert_snapshot!(outcome("silent", false), @"
+    plugin `bare-silent` failed to load: a library that describes its types was expected, this one leaves that out
+      file: <folder>/…bare_silent.so
+      help: build the plugin with hotshoe's `export_plugin!`
+    ");
+}

@@ -94,7 +94,14 @@ fn workspace() -> Tree {
     let lie = format!("concat!(\n    \"abi\\u{{1f}}{version}\\u{{1e}}\",\n    \"panic");
     add_bare(&mut tree, "bare-disguised", "abi-too-new", &[]);
     tree.exchange_one("bare-disguised/src/lib.rs", "concat!(\n    \"panic", &lie);
-    members.push("bare-disguised".into());
+    // And one without layouts to compare.
+    add_bare(&mut tree, "bare-silent", "abi-unchanged", &[]);
+    tree.exchange_one(
+        "bare-silent/src/lib.rs",
+        "construct, CheckTypeLayout::Yes",
+        "construct, CheckTypeLayout::No",
+    );
+    members.extend(["bare-disguised".into(), "bare-silent".into()]);
 
     members.extend(add_later(&mut tree, &manifest));
     let mut workspace = Table::new();
