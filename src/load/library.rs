@@ -43,6 +43,17 @@ pub(crate) fn open(file: &LibraryFile, manifest: &Manifest) -> Result<PluginModu
     // The code stays for good; see the module.
     std::mem::forget(library);
     let header = header.upgrade().map_err(mismatch::explain)?;
+    let inside = header.version_strings().version;
+    if inside.as_str() != manifest.build.abi.to_string() {
+        return Err(Error::new(
+            ErrorKind::Incompatible,
+            format!(
+                "hotshoe-abi {} was expected, as its manifest says, the library has {inside}",
+                manifest.build.abi
+            ),
+        )
+        .with_help("the file was put together from two builds: build it again"));
+    }
     let fingerprint = &manifest.build.fingerprint;
     let known = fingerprint == hotshoe_abi::FINGERPRINT || CHECKED.lock().contains(fingerprint);
     layout::check(header, known)?;

@@ -5,6 +5,7 @@
 
 mod differences;
 #[cfg(test)]
+#[allow(unsafe_code, reason = "what abi_stable's derive writes")]
 mod tests;
 
 use hotshoe_abi::__stable::{LibHeader, StableAbi, TypeLayout, check_layout_compatibility};
