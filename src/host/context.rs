@@ -17,6 +17,7 @@ use crate::config::InstanceConfig;
 use crate::contract::{Call, Error, ErrorKind, Namespaced, Request, Response, Result, ResultExt};
 use crate::discover::Candidate;
 use crate::metrics::Figures;
+use crate::runtime::nested;
 use crate::services::{Limits, validate};
 
 /// The host, as one instance sees it.
@@ -196,7 +197,7 @@ impl ContextObject for InstanceContext {
         AbiFuture::new(async move {
             self.check(&format!("execute:{target}"))?;
             self.limits.call(&self.instance)?;
-            self.core()?.execute(target, call, &input).await
+            nested(self.core()?.execute(target, call, &input)).await
         })
     }
 
@@ -205,7 +206,7 @@ impl ContextObject for InstanceContext {
             self.check("request")?;
             self.limits.call(&self.instance)?;
             let gateway = self.core()?.gateway.clone();
-            gateway.handle(request).await
+            nested(gateway.handle(request)).await
         })
     }
 

@@ -3,12 +3,14 @@
 
 mod background;
 mod gate;
+mod nesting;
 mod own_thread;
 mod pending;
 mod timekeeper;
 
 pub(crate) use background::{Background, Job};
 pub(crate) use gate::Gate;
+pub(crate) use nesting::nested;
 pub(crate) use own_thread::{become_own_thread, on_own_thread};
 pub use pending::Pending;
 pub(crate) use timekeeper::Timekeeper;

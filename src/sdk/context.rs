@@ -30,6 +30,10 @@ use crate::extension::{ExtensionPoint, Handle};
 /// | [`service`](Self::service) | a `requires` entry in the manifest, or `service:<name>` |
 /// | [`settings`](Self::settings) | `config.read` |
 ///
+/// Calls through `execute` and `request` may be inside of each other, but not without end: from a
+/// depth of 32 on they fail with [`ErrorKind::ResourceLimit`], because a stack that overflows ends the
+/// process.
+///
 /// In a permission, `*` at the end stands for anything. Configuration, data folder, metrics and
 /// the stop signal need none.
 ///
