@@ -73,7 +73,7 @@ impl EventBus {
     ) -> Arc<Subscription> {
         let (queue, events) = async_channel::bounded(QUEUE);
         let delivery = deliver(events, handler, instance.to_owned(), admits.clone());
-        let job = self.background.spawn(delivery);
+        let job = self.background.spawn(instance, delivery);
         let subscription = Arc::new(Subscription {
             instance: instance.to_owned(),
             topic: topic.to_owned(),

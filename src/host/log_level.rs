@@ -39,7 +39,7 @@ impl Core {
         }
         let (time, end) = (self.time.clone(), self.end.1.clone());
         let mut level = current_level();
-        let _ = self.background.spawn(async move {
+        let _ = self.background.spawn("the host", async move {
             let over = || async {
                 let _ = end.recv().await;
                 true

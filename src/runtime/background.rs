@@ -1,12 +1,22 @@
 //! A few threads that poll what nobody awaits: event handlers and periodic jobs.
 
-use std::future::Future;
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::{Arc, Once};
 
 use async_channel::{Receiver, Sender};
 use async_executor::Executor;
 
-/// The background threads of one host. They start with the first job and end with the host.
+use super::crew::{Crew, Place, Work};
+
+thread_local! {
+    /// What says that this thread of the background is inside of a plugin.
+    static PLACE: RefCell<Option<Arc<Place>>> = const { RefCell::new(None) };
+}
+
+/// The background threads of one host. They start with the first job and end with the host. One that
+/// a plugin blocks is lost; when all are, there will be another one.
 #[derive(Clone)]
 pub(crate) struct Background(Arc<Shared>);
 
@@ -32,14 +42,19 @@ impl Background {
         }))
     }
 
-    /// Runs `future` to its end.
-    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> Job {
+    /// Runs `future`, which is mostly code of `instance`, to its end.
+    pub(crate) fn spawn(
+        &self,
+        instance: &str,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) -> Job {
         self.0.started.call_once(|| self.start());
         let (sender, receiver) = async_channel::bounded::<()>(1);
+        let instance: Arc<str> = instance.into();
         self.0
             .executor
             .spawn(async move {
-                future.await;
+                inside(instance, future).await;
                 drop(sender);
             })
             .detach();
@@ -47,25 +62,45 @@ impl Background {
     }
 
     fn start(&self) {
-        for number in 0..self.0.threads {
-            let executor = self.0.executor.clone();
-            let end = self.0.end.1.clone();
-            let thread = std::thread::Builder::new().name(format!("hotshoe-background-{number}"));
-            let spawned = thread.spawn(move || {
-                super::become_own_thread();
-                // Ends with an error once the sender is gone. A job that panics (a subscriber of
-                // the application's, say, when a failure is logged) must not end the thread.
-                while !end.is_closed() {
-                    hotshoe_abi::guard::contain(|| {
-                        let _ = futures_lite::future::block_on(executor.run(end.recv()));
-                    });
-                }
-            });
-            if let Err(error) = spawned {
-                tracing::error!(%error, "a background thread could not be started");
-            }
+        let work = Polling { executor: self.0.executor.clone(), end: self.0.end.1.clone() };
+        if let Err(error) = Crew::start("hotshoe-background", self.0.threads, work) {
+            tracing::error!(%error, "a background thread could not be started");
         }
     }
+}
+
+/// What the threads do.
+struct Polling {
+    executor: Arc<Executor<'static>>,
+    end: Receiver<()>,
+}
+
+impl Work for Polling {
+    fn run(&self, place: &Arc<Place>) {
+        PLACE.set(Some(place.clone()));
+        // Ends with an error once the sender is gone. A job that panics (a subscriber of the
+        // application's, say, when a failure is logged) must not end the thread.
+        while !self.is_over() {
+            hotshoe_abi::guard::contain(|| {
+                let _ = futures_lite::future::block_on(self.executor.run(self.end.recv()));
+            });
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.end.is_closed()
+    }
+}
+
+/// The output of `future`; while it is polled, the thread is inside of `instance`.
+async fn inside<T>(instance: Arc<str>, future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        let place = PLACE.with_borrow(Clone::clone);
+        let _inside = place.as_ref().map(|place| place.enter(Some(&instance)));
+        future.as_mut().poll(context)
+    })
+    .await
 }
 
 impl Drop for Shared {

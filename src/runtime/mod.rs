@@ -2,6 +2,7 @@
 //! threads for events and periodic jobs, one that keeps time, and futures that any executor polls.
 
 mod background;
+mod crew;
 mod gate;
 mod nesting;
 mod own_thread;

@@ -16,12 +16,14 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::crew::{Crew, Place, Work};
 use crate::contract::{Error, ErrorKind, Result};
 
 /// So many moments that nobody waits for are no burden.
 const SPARE: usize = 64;
 
-/// Keeps time for one host. Cloning shares it; the thread ends with the last clone.
+/// Keeps time for one host. Cloning shares it; the thread ends with the last clone. If a waker does not
+/// come back, another thread goes on.
 #[derive(Clone)]
 pub(crate) struct Timekeeper(Arc<Shared>);
 
@@ -90,19 +92,26 @@ impl Timekeeper {
         })
         .await
     }
+}
 
-    fn run(shared: &Weak<Shared>) {
-        while let Some(shared) = shared.upgrade() {
-            let mut due = Vec::new();
+/// What its thread does. Two of them are one too many, and do no harm.
+struct Waking(Weak<Shared>);
+
+impl Work for Waking {
+    fn run(&self, place: &Arc<Place>) {
+        while let Some(shared) = self.0.upgrade() {
+            // One at a time: the others must not be lost with one that does not come back.
+            let mut due = None;
             let mut waiting = shared.waiting.lock();
             let now = Instant::now();
             while let Some(&Reverse((moment, id))) = waiting.due.peek()
                 && moment <= now
+                && due.is_none()
             {
                 waiting.due.pop();
-                due.extend(waiting.wakers.remove(&id));
+                due = waiting.wakers.remove(&id);
             }
-            if due.is_empty() {
+            if due.is_none() {
                 // Looks up now and then, so that the thread ends when its host has.
                 let look = now + Duration::from_secs(1);
                 let next =
@@ -110,11 +119,18 @@ impl Timekeeper {
                 shared.changed.wait_until(&mut waiting, next);
             }
             drop(waiting);
-            for waker in due {
+            // One that does not come back must not keep the host.
+            drop(shared);
+            if let Some(waker) = due {
+                let _inside = place.enter(None);
                 // One that panics must not be the end of time.
                 hotshoe_abi::guard::contain(|| waker.wake());
             }
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.strong_count() == 0
     }
 }
 
@@ -138,10 +154,9 @@ impl Entry<'_> {
             waiting.due.push(Reverse((moment, id)));
         }
         if !std::mem::replace(&mut waiting.running, true) {
-            let weak = Arc::downgrade(shared);
-            let thread = std::thread::Builder::new().name("hotshoe-time".into());
             // Without the thread nothing would ever be late: better to find out at once.
-            waiting.running = thread.spawn(move || Timekeeper::run(&weak)).is_ok();
+            waiting.running =
+                Crew::start("hotshoe-time", 1, Waking(Arc::downgrade(shared))).is_ok();
         }
         drop(waiting);
         drop(replaced);

@@ -37,11 +37,11 @@ impl Schedule {
     ) -> Self {
         let (end, ended) = async_channel::bounded::<()>(1);
         let counts = Arc::new(Counts::default());
-        let (time, instance) = (time.clone(), instance.to_owned());
+        let (time, owner) = (time.clone(), instance.to_owned());
         let own = name.to_owned();
         let counted = counts.clone();
         let name = own.clone();
-        let job = background.spawn(async move {
+        let job = background.spawn(instance, async move {
             let mut due = Instant::now() + interval;
             loop {
                 let stop = async {
@@ -56,10 +56,10 @@ impl Schedule {
                     return;
                 }
                 counted.runs.fetch_add(1, Ordering::Relaxed);
-                let call = Call::builder().request_id(format!("task:{instance}:{name}")).build();
+                let call = Call::builder().request_id(format!("task:{owner}:{name}")).build();
                 if let Err(error) = task.run(call).await {
                     counted.failures.fetch_add(1, Ordering::Relaxed);
-                    tracing::error!(plugin = instance, task = name, %error, "a periodic job failed");
+                    tracing::error!(plugin = owner, task = name, %error, "a periodic job failed");
                 }
                 // Keeps the rhythm; moments that passed during the run are skipped.
                 let now = Instant::now();
