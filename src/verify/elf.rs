@@ -4,6 +4,7 @@ use object::elf::{self, Machine};
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
 use object::{Endianness, Object, ObjectSection, ReadRef};
 
+use super::entry::Entry;
 use super::linkage::Linkage;
 use crate::contract::{Error, ErrorKind, Result};
 use crate::manifest::{MAX_BYTES, Manifest};
@@ -24,6 +25,7 @@ pub(crate) enum Inspection {
 #[derive(Debug)]
 pub(crate) struct Inspected {
     pub(crate) manifest: Manifest,
+    pub(crate) entry: Entry,
     pub(crate) linkage: Linkage,
 }
 
@@ -106,7 +108,8 @@ pub(crate) fn inspect<'d>(data: impl ReadRef<'d>, length: u64) -> Result<Inspect
         .with_help("copy or build the file again"));
     }
     let linkage = Linkage::read(&library).map_err(damaged)?;
-    Ok(Inspection::Plugin(Box::new(Inspected { manifest, linkage })))
+    let entry = Entry::find(&library, &manifest.build.symbol);
+    Ok(Inspection::Plugin(Box::new(Inspected { manifest, entry, linkage })))
 }
 
 fn damaged_header(length: u64) -> Error {

@@ -7,6 +7,7 @@
 
 mod compatible;
 mod elf;
+mod entry;
 mod library_file;
 mod linkage;
 mod memory;

@@ -111,6 +111,7 @@ impl Verifier {
     /// Checks what a library says of itself.
     fn check(&self, found: &Inspected) -> Result<()> {
         check_build(&found.manifest)?;
+        found.entry.check(&found.manifest.build.symbol)?;
         self.check_version(&found.manifest)?;
         found.linkage.check(&self.policy)
     }

@@ -239,9 +239,7 @@ fn a_plugin_without_its_symbol_is_refused() {
     let rig = Rig::new();
     rig.make("odd", "1.0.0", &["symbol|hotshoe_plugin_other"]);
     assert_snapshot!(rig.outcome("[plugins.odd]\nconfig.threshold = 1"), @r"
-    problem: plugin `odd` failed to load: the symbol `hotshoe_plugin_other` was expected in the library, it is not there
-      because: dlsym failed
-      because: <folder>/plugins/libodd-1.0.0.so: undefined symbol: hotshoe_plugin_other
+    problem: plugin `odd` failed to verify: the symbol `hotshoe_plugin_other` was expected in the library, it is not there
       file: <folder>/plugins/libodd-1.0.0.so
       help: the library was stripped of its symbols or linked oddly: build it again
     ");
