@@ -1,6 +1,9 @@
 //! What the integration tests share: finding the libraries that Cargo built, staging them into
-//! directories of their own, and building them alone.
+//! directories of their own, building them alone, and what a host says of them.
 #![allow(dead_code, reason = "each test binary uses its part")]
+
+pub mod said;
+pub mod zoo;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -6,10 +6,8 @@ use hotshoe::config::Config;
 use hotshoe::{PluginHost, Request, StartReport};
 use tempfile::TempDir;
 
-use crate::support;
-
-/// No message to a person is longer.
-const LINES: usize = 15;
+use crate::support::{self, said};
+pub use said::{state, until};
 
 /// A folder with `plugins` in it. `steady`, a plugin that does nothing wrong, is there from the
 /// start: it has to run and to answer whatever else happens.
@@ -123,24 +121,12 @@ impl Rig {
 
     /// All that a report says beside its table.
     pub fn told(&self, report: &StartReport) -> String {
-        let problems = report.problems();
-        let problems = problems.iter().map(|problem| format!("problem: {problem}"));
-        let notices = report.resolution.notices.iter().map(|notice| format!("notice: {notice}"));
-        let ignored = report
-            .ignored
-            .iter()
-            .map(|(path, reason)| format!("ignored: {}: {reason}", path.display()));
-        let all: Vec<String> = problems.chain(notices).chain(ignored).collect();
-        let all: Vec<String> = all.iter().map(|message| self.clean(message)).collect();
-        if all.is_empty() { "nothing".to_owned() } else { all.join("\n") }
+        said::told(report, self.folder.path())
     }
 
     /// A message without what differs from run to run and from machine to machine.
     pub fn clean(&self, message: &str) -> String {
-        assert!(message.lines().count() <= LINES, "too long a message:\n{message}");
-        let folder = self.folder.path().display().to_string();
-        let text = message.replace(&folder, "<folder>").replace(std::env::consts::ARCH, "<arch>");
-        without_sizes(&without_positions(&text))
+        said::clean(message, self.folder.path())
     }
 
     /// An error, whole.
@@ -202,42 +188,4 @@ pub fn get(host: &PluginHost, instance: &str) -> String {
     let status = response.status();
     let body = response.into_body().into_full().unwrap_or_default();
     format!("{status} {}", String::from_utf8_lossy(&body)).trim_end().to_owned()
-}
-
-/// The state of an instance.
-pub fn state(host: &PluginHost, instance: &str) -> &'static str {
-    host.plugin(instance).map_or("unknown", |plugin| plugin.state.as_str())
-}
-
-/// Waits until something is so that nothing announces.
-pub fn until(what: &str, so: impl Fn() -> bool) {
-    let begin = std::time::Instant::now();
-    while !so() {
-        assert!(begin.elapsed().as_secs() < 60, "{what} did not happen");
-        std::thread::yield_now();
-    }
-}
-
-/// `src/lib.rs:12:5` as `src/lib.rs:_`.
-fn without_positions(text: &str) -> String {
-    let mut parts = text.split("lib.rs:");
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        out += "lib.rs:_";
-        out += part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':');
-    }
-    out
-}
-
-/// `2204 bytes` as `_ bytes`.
-fn without_sizes(text: &str) -> String {
-    let mut parts = text.split(" bytes");
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let kept = out.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-        out.truncate(kept);
-        out += "_ bytes";
-        out += part;
-    }
-    out
 }

@@ -1,0 +1,4 @@
+//! Has two manifests.
+
+zoo::manifest!("manifest-twice", "hotshoe_plugin_manifest_twice");
+zoo::manifest!("manifest-twice-again", "hotshoe_plugin_manifest_twice");

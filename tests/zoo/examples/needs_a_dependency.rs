@@ -1,0 +1,15 @@
+//! Does nothing wrong, and needs a library whose constructor writes a file. Its name is a path.
+
+use hotshoe::{Context, NoConfig, Plugin, Result};
+
+struct Specimen;
+
+impl Plugin for Specimen {
+    type Config = NoConfig;
+
+    async fn initialize(_: Context, _: NoConfig) -> Result<Self> {
+        Ok(Self)
+    }
+}
+
+hotshoe::export_plugin!(Specimen, id = "needs-a-dependency");

@@ -1,0 +1,21 @@
+//! Panics in `save_state`.
+
+use bytes::Bytes;
+use hotshoe::{Context, LinkedPlugin, NoConfig, Plugin, Result};
+
+struct Specimen;
+
+impl Plugin for Specimen {
+    type Config = NoConfig;
+
+    async fn initialize(_: Context, _: NoConfig) -> Result<Self> {
+        Ok(Self)
+    }
+
+    async fn save_state(&self) -> Result<Option<Bytes>> {
+        panic!("save_state went wrong")
+    }
+}
+
+/// Ready to be mounted.
+pub const PLUGIN: LinkedPlugin = zoo::plugin!(Specimen, id = "panics-in-save-state");

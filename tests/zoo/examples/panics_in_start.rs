@@ -1,0 +1,20 @@
+//! Panics in `start`.
+
+use hotshoe::{Context, LinkedPlugin, NoConfig, Plugin, Result};
+
+struct Specimen;
+
+impl Plugin for Specimen {
+    type Config = NoConfig;
+
+    async fn initialize(_: Context, _: NoConfig) -> Result<Self> {
+        Ok(Self)
+    }
+
+    async fn start(&self) -> Result<()> {
+        panic!("start went wrong")
+    }
+}
+
+/// Ready to be mounted.
+pub const PLUGIN: LinkedPlugin = zoo::plugin!(Specimen, id = "panics-in-start");
