@@ -38,14 +38,6 @@ pub(crate) struct Removed {
     middleware: Vec<Arc<MiddlewareEntry>>,
 }
 
-impl Removed {
-    /// Whether there is nothing of a plugin in it.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.handlers.iter().all(|entry| entry.object.is_none())
-            && self.middleware.iter().all(|entry| entry.object.is_none())
-    }
-}
-
 /// Where a request ends.
 pub(super) enum Matched {
     Handler(Arc<HandlerEntry>),

@@ -58,14 +58,14 @@ impl InstanceContext {
         }
     }
 
-    /// Tells the instance that it is being stopped.
+    /// Tells the instance that it is being stopped. Wakes what waits for that, which may be code of the
+    /// plugin's: call it on a thread that may be lost.
     pub(super) fn begin_stop(&self) {
         self.stopping.0.close();
     }
 
     /// Closes every door: for an instance that has ended, or was given up and may still run.
     pub(super) fn end(&self) {
-        self.begin_stop();
         self.access.end();
     }
 

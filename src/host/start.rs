@@ -341,13 +341,13 @@ impl Core {
     fn give_up(&self, order: &Order, error: Error) {
         order.context.end();
         let removed = self.gateway.draft(|routes| routes.give_back(&order.config.id));
-        if !removed.is_empty() {
-            // Its worker was given up: what is dropped is the plugin's, and may take for ever.
-            let _ = Worker::spawn(&order.config.id, Phase::Stop, None, move |_| {
-                drop(removed);
-                Ok(())
-            });
-        }
+        // What is woken and dropped is the plugin's, and may take for ever.
+        let context = order.context.clone();
+        let _ = Worker::spawn(&order.config.id, Phase::Stop, None, move |_| {
+            context.begin_stop();
+            drop(removed);
+            Ok(())
+        });
         let mut slots = self.slots.write();
         let Some(slot) = slots.get_mut(&order.config.id) else { return };
         let phase = Phase::ALL

@@ -15,7 +15,7 @@ use crate::support::said::{state, until};
 on_both_mounts! {
     never_ready, never_ready_and_dropped, dropped_half_way, blocked_in_initialize, blocked_in_start,
     blocked_in_stop, blocked_in_drop, blocked_in_a_handler, blocked_in_the_background,
-    blocked_in_a_waker,
+    blocked_in_a_waker, blocked_in_a_waker_after_a_failure,
 }
 
 const SOON: Duration = Duration::from_millis(20);
@@ -148,4 +148,10 @@ fn blocked_in_a_waker(mount: Mount) {
     let _ = host.disable(&cage.id()).wait();
     assert_ne!(state(&host, &cage.id()), "active");
     cage.ends(&host);
+}
+
+/// It is told of its end although it never ran: nor must that be anybody's to keep.
+fn blocked_in_a_waker_after_a_failure(mount: Mount) {
+    let cage = Cage::new(mount, "blocks_in_a_waker");
+    assert_snapshot!(cage.refusal("config.fail = true"), @"[unavailable, start] problem: plugin `blocks-in-a-waker` failed to start: it was told to fail");
 }

@@ -6,20 +6,40 @@ use std::task::{Context as TaskContext, Wake, Waker};
 use std::time::Duration;
 
 use hotshoe::{
-    Call, Context, Contributions, LinkedPlugin, NoConfig, Plugin, Request, Response, Result,
-    handler_fn,
+    Call, Context, Contributions, Error, ErrorKind, LinkedPlugin, Plugin, Request, Response,
+    Result, handler_fn,
 };
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    /// Whether it waits in `start`, and fails.
+    #[serde(default)]
+    fail: bool,
+}
 
 struct Specimen {
+    config: Config,
     context: &'static Context,
     waiting: Mutex<Vec<Pin<Box<dyn Future<Output = ()> + Send>>>>,
 }
 
 impl Plugin for Specimen {
-    type Config = NoConfig;
+    type Config = Config;
 
-    async fn initialize(context: Context, _: NoConfig) -> Result<Self> {
-        Ok(Self { context: Box::leak(Box::new(context)), waiting: Mutex::default() })
+    async fn initialize(context: Context, config: Config) -> Result<Self> {
+        Ok(Self { config, context: Box::leak(Box::new(context)), waiting: Mutex::default() })
+    }
+
+    async fn start(&self) -> Result<()> {
+        if !self.config.fail {
+            return Ok(());
+        }
+        self.wait();
+        // What waits has to outlive this instance.
+        std::mem::forget(std::mem::take(&mut *self.waiting.lock().expect("nobody panics here")));
+        Err(Error::new(ErrorKind::Unavailable, "it was told to fail"))
     }
 
     fn contribute(self: &Arc<Self>, to: &mut Contributions<'_>) {
