@@ -7,12 +7,14 @@
 mod gpg;
 #[path = "keyserver/server.rs"]
 mod server;
+mod support;
 
 use std::path::Path;
 
 use gpg::Gpg;
 use hotshoe_openpgp_keys::{Certificate, Limits, parse_upload};
 use server::Server;
+use support::zoo;
 
 /// The keys of Debian's archive: from the installed package, else as they were when this test was
 /// written.
@@ -157,4 +159,44 @@ fn checking_a_directory_with_a_broken_plugin_prints_the_report_and_exits_with_1(
     assert_eq!(outcome.status.code(), Some(1), "{outcome:?}");
     assert!(outcome.stdout.contains("libaccess_log.so"), "{outcome:?}");
     assert!(outcome.stdout.contains("hkp"), "{outcome:?}");
+}
+
+/// Good plugins, and beside them everything that can be wrong with one: `tests/zoo`. What kills a
+/// process is among it, too, and does nothing as long as nobody tells it when.
+#[test]
+fn checking_a_directory_with_the_whole_zoo_starts_every_good_plugin_and_exits_with_1() {
+    let plugins = Server::plugins();
+    zoo::stage(&zoo::specimens(), plugins.path());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = folder.path().join("keyserver.toml");
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/keyserver/keyserver.toml");
+    let mut text = std::fs::read_to_string(own).expect("the example has a configuration");
+    // What never comes back is given up sooner than by default.
+    for id in ["blocks-in-initialize", "blocks-in-start", "never-ready-in-start"] {
+        text += &format!("[plugins.{id}]\nload_timeout = \"100ms\"\n");
+    }
+    for id in ["blocks-in-stop", "blocks-in-drop", "blocks-in-the-background"] {
+        text += &format!("[plugins.{id}]\nstop_timeout = \"100ms\"\n");
+    }
+    std::fs::write(&config, text).expect("the configuration is written");
+    let directory = plugins.path().display().to_string();
+    let outcome =
+        Server::check(&["--config", &config.display().to_string(), "--plugins", &directory]);
+    assert_eq!(outcome.status.code(), Some(1), "{outcome:?}");
+    for good in
+        ["access-log", "hkp", "keydb", "keyserver-stats", "ratelimit", "storage-sqlite", "steady"]
+    {
+        let row = outcome.stdout.lines().find(|line| line.starts_with(&format!("{good} ")));
+        assert!(row.is_some_and(|row| row.contains("loaded  active")), "{good}: {row:?}");
+    }
+    let problems: Vec<&str> = outcome.stdout.split("\nproblem: ").skip(1).collect();
+    for problem in &problems {
+        assert!(problem.trim_end().lines().count() <= 15, "{problem}");
+    }
+    for bad in zoo::BAD_BEFORE_START {
+        let file = format!("lib{bad}.so");
+        let told = problems.iter().filter(|problem| problem.contains(&file)).count();
+        assert_eq!(told, 1, "{bad} is reported once: {problems:#?}");
+    }
+    assert!(outcome.stdout.contains("libmanifest_missing.so: it is a library without"));
 }

@@ -88,7 +88,9 @@ fn configure(options: &Options) -> Result<Config> {
         };
         config.plugins.directories = vec![directory];
     }
-    // The other backend stays switched off.
+    // Whatever else in the directory offers to keep things, this backend is meant; the other one stays
+    // switched off.
+    config.plugins.storage = Some(format!("storage-{}", options.storage.name()));
     for (id, instance) in &mut config.plugins.instances {
         if let Some(backend) = id.strip_prefix("storage-") {
             instance.enabled = backend == options.storage.name();

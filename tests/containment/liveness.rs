@@ -13,7 +13,7 @@ use crate::cage::{Cage, execute, execute_for, get, is_well, send};
 use crate::support::said::{state, until};
 
 on_both_mounts! {
-    never_ready, never_ready_and_dropped, dropped_half_way, blocked_in_initialize, blocked_in_start,
+    never_ready, never_ready_in_start, never_ready_and_dropped, dropped_half_way, blocked_in_initialize, blocked_in_start,
     blocked_in_stop, blocked_in_drop, blocked_in_a_handler, blocked_in_the_background,
     blocked_in_a_waker, blocked_in_a_waker_after_a_failure,
 }
@@ -39,6 +39,14 @@ fn never_ready(mount: Mount) {
     let late = execute(&host, &cage.id(), Value::Null).expect_err("it is never ready");
     assert!(late.starts_with("[timeout]"), "{late}");
     cage.ends(&host);
+}
+
+fn never_ready_in_start(mount: Mount) {
+    let cage = Cage::new(mount, "never_ready_in_start");
+    assert_snapshot!(cage.refusal("start_timeout = \"40ms\""), @r"
+    [timeout, start] problem: plugin `never-ready-in-start` failed to start: it was expected to start within 40ms, it did not come back
+      help: its thread was abandoned and may still run; raise `start_timeout` in [plugins.never-ready-in-start] if the work needs longer
+    ");
 }
 
 /// Nobody waits any more: neither is anybody inside.

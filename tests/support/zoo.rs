@@ -36,8 +36,26 @@ pub fn lend(command: &mut Command) {
     command.env(BUILT, libraries());
 }
 
-/// The specimens whose fault shows when they are found, loaded or started, whatever their settings.
+/// The names of all specimens whose libraries need no arguments of their own.
+pub fn specimens() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/zoo/examples");
+    let sources = std::fs::read_dir(folder).expect("the zoo is there");
+    let mut names: Vec<String> = sources
+        .map(|entry| entry.expect("the folder is read").path())
+        .map(|path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned())
+        .filter(|name| !BUILT_APART.contains(&name.as_str()))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Those that need them.
+const BUILT_APART: &[&str] = &["needs_a_dependency", "needs_a_run_path", "panics_abort"];
+
+/// The specimens that cannot be started, without any settings.
 pub const BAD_BEFORE_START: &[&str] = &[
+    "blocks_in_initialize",
+    "blocks_in_start",
     "entry_is_a_function",
     "entry_is_foreign",
     "entry_is_short",
@@ -52,15 +70,21 @@ pub const BAD_BEFORE_START: &[&str] = &[
     "manifest_not_utf8",
     "manifest_oversized",
     "manifest_twice",
+    "never_ready_in_start",
     "panics_in_contribute",
     "panics_in_initialize",
     "panics_in_settings",
     "panics_in_start",
-    "panics_in_storage",
     "panics_with_a_grenade",
-    "panics_with_a_novel",
     "writes_before_main_and_is_refused",
 ];
+
+/// Puts these libraries into a directory.
+pub fn stage<S: AsRef<str>>(specimens: &[S], directory: &Path) {
+    for specimen in specimens {
+        super::add(directory, &library(specimen.as_ref()));
+    }
+}
 
 fn target() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join("alone")

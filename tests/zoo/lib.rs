@@ -113,6 +113,7 @@ specimens! {
     floods_the_log,
     leaks_a_thread,
     never_ready,
+    never_ready_in_start,
     overflows_the_stack,
     panics_in_a_body,
     panics_in_a_handler,
