@@ -34,7 +34,8 @@ impl Plugin for Specimen {
 
     async fn stop(&self) -> Result<()> {
         let thread = self.1.lock().expect("nobody panics here").take();
-        thread.map_or(Ok(()), |thread| Ok(thread.join().expect("the thread ends")))
+        thread.into_iter().for_each(|thread| thread.join().expect("the thread ends"));
+        Ok(())
     }
 }
 
