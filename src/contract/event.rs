@@ -17,7 +17,8 @@ use super::{Event, Result};
 /// the stop deadline.
 ///
 /// # Threading
-/// Runs on the host's background threads, which all plugins share: do not block for long.
+/// Runs on the host's background threads, which all plugins share: do not block for long. A thread
+/// that is blocked is lost to all; when every one is, the host adds another, and says so.
 ///
 /// # Cancellation
 /// Only when the host gives up at the stop deadline.

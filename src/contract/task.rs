@@ -15,7 +15,8 @@ use super::{Call, Result};
 /// From the plugin's `start` to its `stop`.
 ///
 /// # Threading
-/// Runs on the host's background threads, which all plugins share: do not block for long.
+/// Runs on the host's background threads, which all plugins share: do not block for long. A thread
+/// that is blocked is lost to all; when every one is, the host adds another, and says so.
 ///
 /// # Cancellation
 /// A run that is going when the plugin stops is finished, up to the stop deadline.
