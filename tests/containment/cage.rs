@@ -14,7 +14,7 @@ use crate::support::said::{self, state, until};
 use crate::support::{self, zoo};
 
 /// Ample for anything that ends, and no long wait for what does not.
-const STOP: Duration = Duration::from_secs(2);
+const STOP: Duration = Duration::from_secs(5);
 
 /// Where a specimen is kept.
 pub struct Cage {

@@ -2,6 +2,7 @@
 //! which case. Whatever dies or hangs there, the test that started it tells.
 
 use std::fmt;
+use std::fs::File;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -99,6 +100,13 @@ pub fn play_to_the_death(
 /// Where the process of this case may write. It is gone afterwards, whatever becomes of the process.
 pub fn folder() -> PathBuf {
     std::env::var_os(FOLDER).expect("a case is played in a process of its own").into()
+}
+
+/// Held by a case that needs much memory: one such process at a time.
+pub fn much_memory() -> File {
+    let file = File::create(zoo::libraries().join("much-memory")).expect("a file to lock");
+    file.lock().expect("the lock comes when the other one has ended");
+    file
 }
 
 fn is_child() -> bool {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tracing::field::{Field, Visit};
 
 use crate::cage::{Cage, execute, get, is_well, text};
+use crate::child;
 use crate::support::said::{state, until};
 
 on_both_mounts! {
@@ -22,9 +23,9 @@ fn contributing_late(mount: Mount) {
     let cage = Cage::new(mount, "contributes_late");
     let (release, farewell) = (cage.path("release"), cage.path("farewell"));
     let settings = format!("config.release = {release:?}\nconfig.farewell = {farewell:?}");
-    let (host, report) = cage.start(&format!("load_timeout = \"100ms\"\n{settings}"));
+    let (host, report) = cage.start(&format!("load_timeout = \"1s\"\n{settings}"));
     assert_snapshot!(cage.told(&report), @r"
-    problem: plugin `contributes-late` failed to contribute: it was expected to contribute within 100ms, it did not come back
+    problem: plugin `contributes-late` failed to contribute: it was expected to contribute within 1s, it did not come back
       help: its thread was abandoned and may still run; raise `load_timeout` in [plugins.contributes-late] if the work needs longer
     ");
     std::fs::write(&release, "").expect("it is released");
@@ -168,6 +169,7 @@ fn flooding_the_log(mount: Mount) {
 
 /// Passed on without a copy, refused by whoever wants less.
 fn answering_a_gibibyte(mount: Mount) {
+    let _alone = child::much_memory();
     let cage = Cage::new(mount, "answers_a_gibibyte");
     let host = cage.running("");
     let body = get(&host, "/fault").expect("an answer").into_body();

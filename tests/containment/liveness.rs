@@ -116,7 +116,7 @@ fn blocked_in_drop(mount: Mount) {
 /// It blocks whoever asked, and nobody else. Its end does not wait for it for ever.
 fn blocked_in_a_handler(mount: Mount) {
     let cage = Cage::new(mount, "blocks_in_a_handler");
-    let host = cage.running("stop_timeout = \"200ms\"");
+    let host = cage.running("stop_timeout = \"1s\"");
     let asking = host.clone();
     std::thread::spawn(move || get(&asking, "/fault").map(drop));
     until("the request", || host.plugin(&cage.id()).expect("it is there").in_flight == 1);
@@ -127,7 +127,7 @@ fn blocked_in_a_handler(mount: Mount) {
 /// Events are delivered and jobs are run by threads that all plugins share.
 fn blocked_in_the_background(mount: Mount) {
     let cage = Cage::new(mount, "blocks_in_the_background");
-    let host = cage.running("stop_timeout = \"200ms\"");
+    let host = cage.running("stop_timeout = \"1s\"");
     assert_eq!(host.publish(&Call::none(), "fault.now", ""), 1);
     until("both", || cage.count(&host, "blocked") == 2);
     is_well(&host);
@@ -137,7 +137,7 @@ fn blocked_in_the_background(mount: Mount) {
 /// The thread that keeps time wakes whoever waits: it must not be the plugin's to keep.
 fn blocked_in_a_waker(mount: Mount) {
     let cage = Cage::new(mount, "blocks_in_a_waker");
-    let host = cage.running("stop_timeout = \"200ms\"");
+    let host = cage.running("stop_timeout = \"1s\"");
     get(&host, "/fault").expect("it waits");
     // Once its own deadline has passed, all others have to pass, too.
     std::thread::park_timeout(2 * SOON);
