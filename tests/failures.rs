@@ -1,8 +1,6 @@
 //! Every fault that an operator meets, with real libraries: what they read is one clear message,
 //! and whatever has nothing to do with the fault goes on running.
 
-#[path = "support/rig.rs"]
-mod rig;
 mod support;
 
 mod failures {

@@ -166,7 +166,7 @@ impl Preflight {
         let error = match what(reached.as_ref()) {
             Some(what) => Error::new(
                 ErrorKind::InvalidPlugin,
-                format!("a plugin that can be tried was expected, {what} it {fate}"),
+                format!("a plugin that survives a trial was expected: {what} it {fate}"),
             )
             .with_help(
                 "it was tried in a child process, the host is unharmed: tell the plugin's author",
@@ -184,7 +184,7 @@ impl Preflight {
             Some(what) => Error::new(
                 ErrorKind::Timeout,
                 format!(
-                    "a plugin that can be tried within {limit:?} was expected, {what} it did not \
+                    "a plugin that can be tried within {limit:?} was expected: {what} it did not \
                      come back"
                 ),
             )

@@ -13,9 +13,7 @@ use crate::support::zoo;
 when_loaded! {
     in_a_plugin_that_is_refused,
     in_a_plugin_that_is_accepted,
-    #[ignore = "`DT_NEEDED` is not looked at yet"]
     in_a_dependency,
-    #[ignore = "run paths are not looked at yet"]
     in_a_dependency_by_run_path,
     in_a_dependency_that_is_allowed,
     in_a_dependency_by_run_path_that_is_allowed,
@@ -42,10 +40,10 @@ fn in_a_plugin_that_is_accepted(mount: Mount) {
 fn in_a_dependency(mount: Mount) {
     let cage = Cage::new(mount, "needs_a_dependency");
     cage.add(&needing(&cage, "needs_a_dependency"));
-    assert_snapshot!(cage.refusal(""), @r"
-    [incompatible, verify] problem: plugin `needs-a-dependency` failed to verify: only libraries of the system were expected to be needed (DT_NEEDED), found <folder>/libtrace.so
-      help: link it statically, or name it in `[plugins.security] allow_needed`
-    ");
+    assert_snapshot!(cage.refusal(""), @r#"
+    [untrusted, verify] problem: plugin `needs-a-dependency` failed to verify: a library that needs only the system's own was expected, this one needs `<folder>/libtrace.so`, whose code would run unverified
+      help: link that library statically, or add "<folder>/libtrace.so" to `allow_needed` in [plugins.security]
+    "#);
     assert!(!trace(&cage).exists(), "code of a dependency ran");
 }
 
@@ -53,8 +51,8 @@ fn in_a_dependency_by_run_path(mount: Mount) {
     let cage = Cage::new(mount, "needs_a_run_path");
     cage.add(&needing(&cage, "needs_a_run_path"));
     assert_snapshot!(cage.refusal(""), @r#"
-    [incompatible, verify] problem: plugin `needs-a-run-path` failed to verify: no run path was expected (DT_RUNPATH), found <folder>
-      help: build it without one, or set `rpath = "allow"` in [plugins.security]
+    [untrusted, verify] problem: plugin `needs-a-run-path` failed to verify: a library without search paths of its own was expected, this one has `<folder>/.` (RPATH or RUNPATH): whatever lies there would be loaded unverified
+      help: link it without `-rpath`, or set `rpath = "allow"` in [plugins.security]
     "#);
     assert!(!trace(&cage).exists(), "code of a dependency ran");
 }

@@ -96,7 +96,13 @@ impl Cage {
     /// Starts a host in which the specimen does not come up; kind, phase and text of the reason, the
     /// same on both mounts. `steady` serves, and everything stops.
     pub fn refusal(&self, config: &str) -> String {
-        let (host, report) = self.start(config);
+        self.refusal_with("", config)
+    }
+
+    /// The same; `top` goes on with the table of all plugins.
+    pub fn refusal_with(&self, top: &str, config: &str) -> String {
+        let host = self.host_with(top, config);
+        let report = host.start().wait().unwrap_or_else(|error| panic!("{error:#}"));
         assert!(!report.is_complete(), "{report}");
         let id = self.id();
         let (kind, phase) = match host.plugin(&id).map(|plugin| plugin.state) {

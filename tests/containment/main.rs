@@ -17,4 +17,5 @@ mod kills;
 mod liveness;
 mod manifest;
 mod panics;
+mod preflight;
 mod readme;

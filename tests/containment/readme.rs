@@ -15,7 +15,7 @@ fn every_cell_of_the_readmes_table_names_a_test() {
     let own = cases();
     for [fault, linked, loaded] in &rows {
         for (mount, cell) in [("linked", linked), ("loaded", loaded)] {
-            if ["–", "*to come*"].contains(&cell.as_str()) {
+            if cell == "–" {
                 continue;
             }
             let Some(test) = named(cell) else {
@@ -23,9 +23,10 @@ fn every_cell_of_the_readmes_table_names_a_test() {
                     "{fault}, {mount}: `{cell}` says neither \"survives\" nor \"kills\" with a test"
                 );
             };
-            assert!(test.ends_with(&format!("::{mount}")), "{fault}: `{test}` is of another mount");
             let (program, rest) = test.split_once("::").expect("a program and a test");
             if program == "containment" {
+                let of_it = format!("::{mount}");
+                assert!(test.ends_with(&of_it), "{fault}: `{test}` is of another mount");
                 assert!(own.contains(rest), "{fault}, {mount}: there is no test `{test}`");
                 let kills = rest.starts_with("kills::");
                 assert_eq!(cell.contains("kills**"), kills, "{fault}, {mount}: {cell}");

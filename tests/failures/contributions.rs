@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::rig::{Rig, get};
+use crate::support::rig::{Rig, get};
 
 fn outcome(contribute: &str) -> String {
     Rig::with("faulty").outcome(&format!(

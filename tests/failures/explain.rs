@@ -2,7 +2,8 @@
 
 use insta::assert_snapshot;
 
-use crate::rig::{Rig, state};
+use crate::support::rig::Rig;
+use crate::support::said::state;
 
 const FAULTY: &str = "[plugins.faulty]\nconfig.threshold = 1";
 

@@ -2,8 +2,8 @@
 
 use insta::assert_snapshot;
 
-use crate::rig::Rig;
 use crate::support;
+use crate::support::rig::{Rig, get};
 
 const FAULTY: &str = "[plugins.faulty]\nconfig.threshold = 1";
 
@@ -39,7 +39,7 @@ fn a_missing_directory_does_not_hide_another() {
     config.plugins.directories.push(rig.path("more"));
     let host = hotshoe::PluginHost::builder().config(config).build().unwrap();
     let report = host.start().wait().unwrap();
-    assert_eq!(crate::rig::get(&host, "steady"), "200 steady 1");
+    assert_eq!(get(&host, "steady"), "200 steady 1");
     assert_snapshot!(rig.told(&report), @r"
     problem: the plugin directory cannot be read
       because: No such file or directory (os error 2)

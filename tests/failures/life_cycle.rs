@@ -2,7 +2,8 @@
 
 use insta::assert_snapshot;
 
-use crate::rig::{Rig, get, state, until};
+use crate::support::rig::{Rig, get};
+use crate::support::said::{state, until};
 
 /// Starts `faulty` with these settings; all that is said about the start.
 fn start(settings: &str) -> String {

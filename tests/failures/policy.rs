@@ -8,7 +8,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use hotshoe::PluginHost;
 use hotshoe::config::Config;
 
-use crate::rig::{Rig, get, state};
+use crate::support::rig::{Rig, get};
+use crate::support::said::state;
 
 const FAULTY: &str = "[plugins.faulty]\nconfig.threshold = 1";
 

@@ -2,7 +2,8 @@
 
 use insta::assert_snapshot;
 
-use crate::rig::{Rig, get, state};
+use crate::support::rig::{Rig, get};
+use crate::support::said::state;
 
 const FAULTY: &str = "[plugins.faulty]\nconfig.threshold = 1";
 

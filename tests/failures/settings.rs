@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::rig::Rig;
+use crate::support::rig::Rig;
 
 fn outcome(settings: &str) -> String {
     Rig::with("faulty").outcome(&format!("[plugins.faulty]\n{settings}"))

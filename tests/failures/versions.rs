@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::rig::{Rig, get};
+use crate::support::rig::{Rig, get};
 
 fn version(host: &hotshoe::PluginHost, instance: &str) -> String {
     let info = host.plugin(instance).unwrap();

@@ -2,8 +2,9 @@
 
 use insta::assert_snapshot;
 
-use crate::rig::{Rig, change, get, state};
 use crate::support;
+use crate::support::rig::{Rig, change, get};
+use crate::support::said::state;
 
 const FAULTY: &str = "[plugins.faulty]\nconfig.threshold = 1";
 

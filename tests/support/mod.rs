@@ -2,6 +2,7 @@
 //! directories of their own, building them alone, and what a host says of them.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod rig;
 pub mod said;
 pub mod zoo;
 

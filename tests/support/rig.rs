@@ -6,8 +6,8 @@ use hotshoe::config::Config;
 use hotshoe::{PluginHost, Request, StartReport};
 use tempfile::TempDir;
 
-use crate::support::{self, said};
-pub use said::{state, until};
+use super::said;
+use crate::support;
 
 /// A folder with `plugins` in it. `steady`, a plugin that does nothing wrong, is there from the
 /// start: it has to run and to answer whatever else happens.

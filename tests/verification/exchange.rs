@@ -11,7 +11,8 @@ use hotshoe::{Context, NoConfig, Plugin, PluginHost, Result};
 use insta::assert_snapshot;
 
 use super::signer::Signer;
-use crate::rig::{Rig, get, state};
+use crate::support::rig::{Rig, get};
+use crate::support::said::state;
 
 /// What happens in between, by the folder of the test: tests run side by side.
 static DEEDS: Mutex<Vec<(PathBuf, Deed)>> = Mutex::new(Vec::new());

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::elf;
-use crate::rig::Rig;
+use crate::support::rig::Rig;
 
 const FAULTY: &str = "[plugins.faulty]\nconfig.threshold = 1\n";
 

@@ -5,7 +5,8 @@ use std::path::Path;
 use insta::assert_snapshot;
 use sha2::{Digest, Sha256};
 
-use crate::rig::{Rig, get, state};
+use crate::support::rig::{Rig, get};
+use crate::support::said::state;
 
 fn digest(file: &Path) -> String {
     let digest = Sha256::digest(std::fs::read(file).unwrap());

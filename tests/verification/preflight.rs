@@ -5,7 +5,8 @@ use std::path::Path;
 use hotshoe::PluginHost;
 use insta::assert_snapshot;
 
-use crate::rig::{Rig, get, state};
+use crate::support::rig::{Rig, get};
+use crate::support::said::state;
 
 const HELPER: &str = env!("CARGO_BIN_EXE_hotshoe-preflight");
 
@@ -63,7 +64,7 @@ fn what_hangs_there_is_refused_here() {
     let (told, state) = outcome("config.initialize = \"hang\"\nload_timeout = \"2s\"");
     assert_eq!(state, "failed");
     assert_snapshot!(told, @"
-    problem: plugin `faulty` failed to load: a plugin that can be tried within 2s was expected, in `initialize` it did not come back
+    problem: plugin `faulty` failed to load: a plugin that can be tried within 2s was expected: in `initialize` it did not come back
       file: <folder>/plugins/libfaulty.so
       help: it was tried in a child process, which was killed; raise `load_timeout` if it needs longer
     ");

@@ -5,7 +5,8 @@ use std::process::Command;
 use insta::assert_snapshot;
 
 use super::signer::{Signer, signature_of};
-use crate::rig::{Rig, get, state};
+use crate::support::rig::{Rig, get};
+use crate::support::said::state;
 
 const FAULTY: &str = "[plugins.faulty]\nconfig.threshold = 1\n";
 

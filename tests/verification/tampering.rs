@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use object::{Object, ObjectSection};
 
 use super::signer::Signer;
-use crate::rig::{Rig, get};
+use crate::support::rig::{Rig, get};
 
 /// How many places beyond headers and manifest are tried.
 const ELSEWHERE: usize = 4096;
