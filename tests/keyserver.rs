@@ -175,7 +175,9 @@ fn checking_a_directory_with_the_whole_zoo_starts_every_good_plugin_and_exits_wi
     for id in ["blocks-in-initialize", "blocks-in-start", "never-ready-in-start"] {
         text += &format!("[plugins.{id}]\nload_timeout = \"100ms\"\n");
     }
-    for id in ["blocks-in-stop", "blocks-in-drop", "blocks-in-the-background"] {
+    // Dropped in the child that tries it.
+    text += "[plugins.blocks-in-drop]\nload_timeout = \"1s\"\nstop_timeout = \"100ms\"\n";
+    for id in ["blocks-in-stop", "blocks-in-the-background"] {
         text += &format!("[plugins.{id}]\nstop_timeout = \"100ms\"\n");
     }
     std::fs::write(&config, text).expect("the configuration is written");
