@@ -4,6 +4,9 @@
 //! record names the format, the last one is `end`; a record of an unknown kind is passed over, so
 //! that newer plugins can say more to newer hosts. Of a kind that can be given once, the last one
 //! counts: an author's own comes after what Cargo says.
+//!
+//! All of it ends up in messages, tables and logs, of files that nobody trusts yet. So whatever a
+//! terminal would obey is read as a space, and a message repeats only the beginning of a value.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +20,10 @@ pub const MAX_BYTES: usize = 64 * 1024;
 
 const FORMAT: &str = "hotshoe-manifest\u{1f}1\u{1e}";
 const MAGIC: &str = "hotshoe-manifest\u{1f}";
+
+/// So many characters of a value are repeated in a message.
+const SHOWN: usize = 64;
+
 const HELP: &str = "build the plugin with hotshoe's `export_plugin!` and a current hotshoe";
 
 impl Manifest {
@@ -57,6 +64,8 @@ impl Manifest {
             let found: String = text.chars().take(24).filter(|c| !c.is_control()).collect();
             invalid(format!("its manifest has format 1 nowhere; it begins with `{found}`"))
         })?;
+        let harmful = |c: char| c.is_control() && !matches!(c, '\u{1e}' | '\u{1f}');
+        let records = records.replace(harmful, " ");
         let mut draft = Draft::default();
         for record in records.split_terminator('\u{1e}') {
             let mut fields = record.split('\u{1f}');
@@ -73,6 +82,11 @@ impl Manifest {
 
 fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidPlugin, message).with_help(HELP)
+}
+
+/// As much of a value as a message repeats.
+fn shown(value: &str) -> &str {
+    value.char_indices().nth(SHOWN).map_or(value, |(end, _)| &value[..end])
 }
 
 /// Records read so far.
@@ -104,7 +118,7 @@ impl Draft {
             ("provides", ["storage", kind]) => self.storage.push((*kind).into()),
             ("provides", ["service", name, version]) => self.provides.push(Provision {
                 service: (*name).into(),
-                version: parse_version(version, &format!("the service `{name}`"))?,
+                version: parse_version(version, &format!("the service `{}`", shown(name)))?,
             }),
             ("requires" | "wants", [what, name, range]) => {
                 let target = match *what {
@@ -113,13 +127,17 @@ impl Draft {
                     _ if kind == "wants" => return Ok(()),
                     other => {
                         return Err(invalid(format!(
-                            "it requires the {other} `{name}`; this host knows plugins and services"
+                            "it requires the {} `{}`; this host knows plugins and services",
+                            shown(other),
+                            shown(name)
                         )));
                     }
                 };
                 let range = VersionReq::parse(range).map_err(|error| {
                     invalid(format!(
-                        "it requires the {target} in `{range}`, which is no version range"
+                        "it requires the {what} `{}` in `{}`, which is no version range",
+                        shown(name),
+                        shown(range)
                     ))
                     .caused_by(&error)
                 })?;
@@ -149,7 +167,8 @@ impl Draft {
             "false" => false,
             other => {
                 return Err(invalid(format!(
-                    "its manifest says `{other}` where `true` or `false` was expected (panic)"
+                    "its manifest says `{}` where `true` or `false` was expected (panic)",
+                    shown(other)
                 )));
             }
         };
@@ -197,6 +216,7 @@ impl Draft {
 
 fn parse_version(text: &str, of: &str) -> Result<Version> {
     Version::parse(text).map_err(|error| {
+        let text = shown(text);
         invalid(format!("`{text}` was given as the version of {of}, which is no version"))
             .with_help("versions are of the form 1.2.3")
             .caused_by(&error)
@@ -209,9 +229,9 @@ fn check_id(id: &str) -> Result<()> {
     if id.len() <= 64 && !id.starts_with('.') && id.chars().all(plain) {
         return Ok(());
     }
-    let shown: String = id.chars().take(64).filter(|c| !c.is_control()).collect();
     Err(invalid(format!(
-        "`{shown}` is no id: up to 64 letters, digits, `-`, `_` and `.` were expected, \
-         not beginning with `.`"
+        "`{}` is no id: up to 64 letters, digits, `-`, `_` and `.` were expected, \
+         not beginning with `.`",
+        shown(id)
     )))
 }

@@ -89,6 +89,27 @@ fn a_range_that_is_none_is_named() {
     assert!(error.message().contains("plugin `keydb` in `soon`"), "{error}");
 }
 
+#[test]
+fn a_refusal_fits_on_a_screen_whatever_it_is_about() {
+    let long = format!("{}\n\u{1b}[2J", "x".repeat(60_000));
+    for record in ["id|?", "version|?", "abi|?", "panic|?", "provides|service|?|?"]
+        .into_iter()
+        .chain(["requires|plugin|?|?", "requires|?|?|1", "wants|service|?|?"])
+    {
+        let record = record.replace('?', &long);
+        let error = Manifest::parse(&with(&[&record])).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.lines().count() <= 4 && error.chars().count() < 600, "{error}");
+        assert!(!error.contains('\u{1b}'), "{error:?}");
+    }
+}
+
+#[test]
+fn what_a_terminal_would_obey_is_a_space() {
+    let manifest = Manifest::parse(&with(&["name|a\n\u{1b}[2Jb", "target|\u{9b}1m"])).unwrap();
+    assert_eq!((manifest.name.as_str(), manifest.build.target.as_str()), ("a  [2Jb", " 1m"));
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
