@@ -1,8 +1,12 @@
 //! What the bytes of a library say: its manifest, and what it would bring along.
+//!
+//! Nobody vouches for a file in the directory. Whatever it says of itself, a few megabytes of it are
+//! read at most: its two tables of headers, which are limited here, the manifest, the dynamic table
+//! and the names in that, and its table of symbols.
 
-use object::elf::{self, Machine};
-use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
-use object::{Endianness, Object, ObjectSection, ReadRef};
+use object::elf::{self, FileHeader64, Machine, ProgramHeader64};
+use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
+use object::{Endianness, ReadRef};
 
 use super::entry::Entry;
 use super::linkage::Linkage;
@@ -79,26 +83,35 @@ pub(crate) fn inspect<'d>(data: impl ReadRef<'d>, length: u64) -> Result<Inspect
         )
         .with_help(format!("build the plugin for {}", hotshoe_abi::TARGET)));
     }
-    let library = ElfFile64::<Endianness, _>::parse(data).map_err(damaged)?;
-    if library.elf_header().e_type(library.endian()) != elf::ET_DYN {
+    let header = FileHeader64::<Endianness>::parse(data).map_err(damaged)?;
+    let endian = header.endian().map_err(damaged)?;
+    if header.e_type(endian) != elf::ET_DYN {
         return no_plugin("it is an ELF file, but no shared library".into());
     }
-    let Some(section) = library.section_by_name(SECTION) else {
+    // Numbers of headers beyond 16 bit are kept elsewhere, and would be believed.
+    let many_sections = header.e_shoff(endian) != 0 && header.e_shnum(endian) == 0;
+    if many_sections || header.e_phnum(endian) == elf::PN_XNUM {
+        return Err(malformed("fewer than 65,280 headers", "more of them"));
+    }
+    let segments = header.program_headers(endian, data).map_err(damaged)?;
+    let sections = header.sections(endian, data).map_err(damaged)?;
+    let Some((_, section)) = sections.section_by_name(endian, SECTION.as_bytes()) else {
         return no_plugin(format!(
             "it is a library without a hotshoe manifest (section {SECTION})"
         ));
     };
-    if section.size() > MAX_BYTES as u64 {
+    let size = section.sh_size(endian);
+    if size > MAX_BYTES as u64 {
         return Err(Error::new(
             ErrorKind::InvalidPlugin,
-            format!("its manifest has {} bytes, at most {MAX_BYTES} are read", section.size()),
+            format!("its manifest has {size} bytes, at most {MAX_BYTES} are read"),
         )
         .with_help("put large data into a file beside the plugin"));
     }
-    let manifest = Manifest::from_section(section.data().map_err(damaged)?)?;
+    let manifest = Manifest::from_section(section.data(endian, data).map_err(damaged)?)?;
     // The end of a file holds its section table, which was read; what lies in segments may still
     // be missing, and `dlopen` of such a file ends in a bus error.
-    if let Some(end) = end_of_segments(&library)
+    if let Some(end) = end_of_segments(segments, endian)
         && end > length
     {
         return Err(Error::new(
@@ -107,9 +120,18 @@ pub(crate) fn inspect<'d>(data: impl ReadRef<'d>, length: u64) -> Result<Inspect
         )
         .with_help("copy or build the file again"));
     }
-    let linkage = Linkage::read(&library).map_err(damaged)?;
-    let entry = Entry::find(&library, &manifest.build.symbol);
+    let linkage = Linkage::read(segments, endian, data)?;
+    let entry = Entry::find(&sections, endian, data, &manifest.build.symbol)?;
     Ok(Inspection::Plugin(Box::new(Inspected { manifest, entry, linkage })))
+}
+
+/// No damage does this, and no linker.
+pub(super) fn malformed(expected: &str, found: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidPlugin,
+        format!("a library with {expected} was expected, this one has {found}"),
+    )
+    .with_help("build it again with an ordinary linker, and do not change it afterwards")
 }
 
 fn damaged_header(length: u64) -> Error {
@@ -120,10 +142,8 @@ fn damaged_header(length: u64) -> Error {
     .with_help("copy or build the file again")
 }
 
-fn end_of_segments<'d, R: ReadRef<'d>>(library: &ElfFile64<'d, Endianness, R>) -> Option<u64> {
-    let endian = library.endian();
-    library
-        .elf_program_headers()
+fn end_of_segments(segments: &[ProgramHeader64<Endianness>], endian: Endianness) -> Option<u64> {
+    segments
         .iter()
         .filter(|header| header.p_type(endian) == elf::PT_LOAD)
         .map(|header| header.p_offset(endian).saturating_add(header.p_filesz(endian)))

@@ -2,10 +2,13 @@
 //! is found before any code runs. The loader would take whatever has the name, wherever it is.
 
 use hotshoe_abi::__stable::LibHeader;
-use object::elf::{SHN_LORESERVE, SHN_UNDEF, STT_FUNC, STT_GNU_IFUNC, STT_OBJECT};
-use object::read::elf::{ElfFile64, Sym};
-use object::{Endianness, Object, ObjectSection, ReadRef};
+use object::elf::{
+    FileHeader64, SHN_LORESERVE, SHN_UNDEF, SHT_DYNSYM, STT_FUNC, STT_GNU_IFUNC, STT_OBJECT, Sym64,
+};
+use object::read::elf::{SectionHeader, SectionTable, Sym};
+use object::{Endianness, ReadRef, SectionIndex};
 
+use super::elf::malformed;
 use crate::contract::{Error, ErrorKind, Result};
 
 /// What the library has under the name of its entry.
@@ -18,23 +21,32 @@ pub(crate) enum Entry {
     Other(String),
 }
 
+/// The sections of a library.
+type Sections<'d, R> = SectionTable<'d, FileHeader64<Endianness>, R>;
+
+/// So many bytes of symbols, and of their names, are read. A plugin has some thousand.
+const MOST: u64 = 4 << 20;
+
 impl Entry {
+    /// # Errors
+    /// [`ErrorKind::InvalidPlugin`] for tables that no plugin has.
     pub(super) fn find<'d, R: ReadRef<'d>>(
-        library: &ElfFile64<'d, Endianness, R>,
+        sections: &Sections<'d, R>,
+        endian: Endianness,
+        data: R,
         symbol: &str,
-    ) -> Self {
-        let Some(entry) = find(library, symbol) else { return Self::Missing };
-        let endian = library.endian();
+    ) -> Result<Self> {
+        let Some(entry) = find(sections, endian, data, symbol)? else { return Ok(Self::Missing) };
         let size = entry.st_size(endian);
-        Self::Other(match entry.st_type() {
+        Ok(Self::Other(match entry.st_type() {
             _ if entry.st_shndx(endian).0 >= SHN_LORESERVE => {
                 "a number without a place in it".into()
             }
-            STT_OBJECT if size >= NEEDED => return Self::Header,
+            STT_OBJECT if size >= NEEDED => return Ok(Self::Header),
             STT_OBJECT => format!("data of {size} bytes"),
             STT_FUNC | STT_GNU_IFUNC => "a function".into(),
             _ => "something else".into(),
-        })
+        }))
     }
 
     /// Fails unless it is what the host expects under `symbol`.
@@ -62,15 +74,25 @@ const NEEDED: u64 = size_of::<LibHeader>() as u64;
 
 /// What the library defines under this name.
 fn find<'d, R: ReadRef<'d>>(
-    library: &ElfFile64<'d, Endianness, R>,
+    sections: &Sections<'d, R>,
+    endian: Endianness,
+    data: R,
     name: &str,
-) -> Option<&'d object::elf::Sym64<Endianness>> {
-    let endian = library.endian();
-    // Read as a whole: each name by itself would be a read of the file.
-    let names = library.section_by_name(".dynstr")?.data().ok()?;
-    library.dynamic_symbols().map(|symbol| symbol.elf_symbol()).find(|symbol| {
+) -> Result<Option<&'d Sym64<Endianness>>> {
+    let Some(table) = sections.iter().find(|section| section.sh_type(endian) == SHT_DYNSYM) else {
+        return Ok(None);
+    };
+    let names = sections.section(SectionIndex(table.sh_link(endian) as usize));
+    let Ok(names) = names else { return Ok(None) };
+    if table.sh_size(endian) > MOST || names.sh_size(endian) > MOST {
+        return Err(malformed("at most 4 MiB of symbols", "more of them"));
+    }
+    // Each read as a whole: one by one they would be reads of the file.
+    let symbols = table.data_as_array::<Sym64<Endianness>, _>(endian, data).unwrap_or_default();
+    let names = names.data(endian, data).unwrap_or_default();
+    Ok(symbols.iter().find(|symbol| {
         let at = symbol.st_name(endian) as usize;
         let named = names.get(at..).and_then(|rest| rest.strip_prefix(name.as_bytes()));
         symbol.st_shndx(endian) != SHN_UNDEF && named.is_some_and(|rest| rest.first() == Some(&0))
-    })
+    }))
 }

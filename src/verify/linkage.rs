@@ -2,13 +2,14 @@
 //! paths on which they are looked for.
 //!
 //! Read as the system's loader reads it: from the dynamic *segment*, which need not agree with the
-//! section of that name.
+//! section of that name, where it lies in *memory*, to its end mark. A file in which that is not
+//! plain to see is refused.
 
-use object::Endianness;
 use object::elf::{self, ProgramHeader64};
-use object::read::elf::{Dyn, ElfFile64, ProgramHeader};
-use object::read::{Error as ObjectError, ReadRef};
+use object::read::elf::{Dyn, ProgramHeader};
+use object::{Endianness, ReadRef};
 
+use super::elf::malformed;
 use crate::config::{Rpath, SecurityPolicy};
 use crate::contract::{Error, ErrorKind, Result};
 
@@ -40,42 +41,66 @@ pub(crate) struct Linkage {
     executable_stack: bool,
 }
 
+/// So many entries of a dynamic table are read. Real ones have about thirty.
+const MOST_ENTRIES: u64 = 4096;
+
+/// So many bytes of a name are read: the system opens no longer ones.
+const LONGEST_NAME: u64 = 4096;
+
+/// What the system maps at a time, at least.
+const PAGE: u64 = 4096;
+
 impl Linkage {
+    /// # Errors
+    /// [`ErrorKind::InvalidPlugin`] for tables that the loader may read in another way.
     pub(crate) fn read<'d, R: ReadRef<'d>>(
-        library: &ElfFile64<'d, Endianness, R>,
-    ) -> std::result::Result<Self, ObjectError> {
-        let endian = library.endian();
-        let segments = library.elf_program_headers();
+        segments: &'d [ProgramHeader64<Endianness>],
+        endian: Endianness,
+        data: R,
+    ) -> Result<Self> {
         let mut linkage = Self::default();
-        for segment in segments {
-            if segment.p_type(endian) == elf::PT_GNU_STACK {
-                linkage.executable_stack = segment.p_flags(endian).contains(elf::PF_X);
-            }
-            if let Some(entries) = segment.dynamic(endian, library.data())? {
-                linkage.read_table(entries, segments, endian, library.data())?;
-            }
+        let of = |kind| segments.iter().filter(move |segment| segment.p_type(endian) == kind);
+        for segment in of(elf::PT_GNU_STACK) {
+            linkage.executable_stack = segment.p_flags(endian).contains(elf::PF_X);
         }
+        let mut tables = of(elf::PT_DYNAMIC);
+        let (Some(table), None) = (tables.next(), tables.next()) else {
+            return match of(elf::PT_DYNAMIC).count() {
+                0 => Ok(linkage),
+                many => Err(malformed("one dynamic table", &format!("{many} of them"))),
+            };
+        };
+        let memory = Memory::of(segments, endian, data)?;
+        linkage.read_table(table, &memory)?;
         Ok(linkage)
     }
 
     fn read_table<'d, R: ReadRef<'d>>(
         &mut self,
-        entries: &[elf::Dyn64<Endianness>],
-        segments: &[ProgramHeader64<Endianness>],
-        endian: Endianness,
-        data: R,
-    ) -> std::result::Result<(), ObjectError> {
-        let entries = || entries.iter().take_while(|entry| entry.d_tag(endian) != elf::DT_NULL);
-        let value =
-            |tag| entries().find(|entry| entry.d_tag(endian) == tag).map(|e| e.d_val(endian));
-        let strings = match (value(elf::DT_STRTAB), value(elf::DT_STRSZ)) {
-            (Some(address), Some(size)) => strings(segments, endian, data, address, size)?,
-            _ => &[],
+        table: &ProgramHeader64<Endianness>,
+        memory: &Memory<'d, R>,
+    ) -> Result<()> {
+        let endian = memory.endian;
+        let place = memory.place(table.p_vaddr(endian));
+        let Some((offset, length)) = place.filter(|(at, _)| *at == table.p_offset(endian)) else {
+            return Err(malformed("its dynamic table where its headers say", "another one there"));
         };
-        for entry in entries() {
-            let tag = entry.d_tag(endian);
-            let text = || text(strings, entry.d_val(endian));
-            match tag {
+        let size = size_of::<elf::Dyn64<Endianness>>() as u64;
+        let count = (length.min(table.p_filesz(endian)) / size).min(MOST_ENTRIES);
+        let entries = memory.data.read_slice_at(offset, count as usize);
+        let entries: &[elf::Dyn64<Endianness>] = entries.unwrap_or_default();
+        let Some(end) = entries.iter().position(|entry| entry.d_tag(endian) == elf::DT_NULL) else {
+            return Err(malformed(
+                "an end of its dynamic table",
+                "none in its first 4,096 entries",
+            ));
+        };
+        let entries = &entries[..end];
+        // Of several the last one counts.
+        let strings = entries.iter().rev().find(|entry| entry.d_tag(endian) == elf::DT_STRTAB);
+        for entry in entries {
+            let text = || memory.text(strings, entry.d_val(endian));
+            match entry.d_tag(endian) {
                 elf::DT_NEEDED => self.needed.push(text()),
                 elf::DT_RPATH | elf::DT_RUNPATH => self.run_paths.push(text()),
                 elf::DT_FILTER => self.others.push(("filter", text())),
@@ -147,29 +172,57 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// The table of strings, which is named by its address in memory.
-fn strings<'d, R: ReadRef<'d>>(
-    segments: &[ProgramHeader64<Endianness>],
+/// Where the parts of the file will lie in memory.
+struct Memory<'d, R> {
+    segments: Vec<&'d ProgramHeader64<Endianness>>,
     endian: Endianness,
     data: R,
-    address: u64,
-    size: u64,
-) -> std::result::Result<&'d [u8], ObjectError> {
-    for segment in segments.iter().filter(|segment| segment.p_type(endian) == elf::PT_LOAD) {
-        if let Ok(Some(found)) = segment.data_range(endian, data, address, size) {
-            return Ok(found);
-        }
-    }
-    Ok(&[])
 }
 
-/// A string of the table. What cannot be read is no name of an allowed library.
-fn text(strings: &[u8], at: u64) -> String {
-    let rest = usize::try_from(at).ok().and_then(|at| strings.get(at..)).unwrap_or_default();
-    let end = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
-    String::from_utf8_lossy(&rest[..end])
-        .chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .take(120)
-        .collect()
+impl<'d, R: ReadRef<'d>> Memory<'d, R> {
+    /// # Errors
+    /// [`ErrorKind::InvalidPlugin`] if segments would be mapped over each other: what is in memory in
+    /// the end would be up to the loader.
+    fn of(
+        segments: &'d [ProgramHeader64<Endianness>],
+        endian: Endianness,
+        data: R,
+    ) -> Result<Self> {
+        let segments: Vec<_> =
+            segments.iter().filter(|segment| segment.p_type(endian) == elf::PT_LOAD).collect();
+        let mut end = 0;
+        for segment in &segments {
+            let start = segment.p_vaddr(endian);
+            let pages = start - start % PAGE;
+            if pages < end {
+                return Err(malformed("segments that lie apart", "one that covers another"));
+            }
+            end = start.saturating_add(segment.p_memsz(endian)).max(pages);
+            end = end.checked_next_multiple_of(PAGE).unwrap_or(u64::MAX);
+        }
+        Ok(Self { segments, endian, data })
+    }
+
+    /// Where in the file an address lies, and how many bytes of the file follow it in memory.
+    fn place(&self, address: u64) -> Option<(u64, u64)> {
+        self.segments.iter().find_map(|segment| {
+            let within = address.checked_sub(segment.p_vaddr(self.endian))?;
+            let rest = segment.p_filesz(self.endian).checked_sub(within)?;
+            Some((segment.p_offset(self.endian).checked_add(within)?, rest))
+        })
+    }
+
+    /// A string of the table. What cannot be read is no name of an allowed library.
+    fn text(&self, strings: Option<&elf::Dyn64<Endianness>>, at: u64) -> String {
+        let bytes = strings.and_then(|strings| {
+            let (start, length) = self.place(strings.d_val(self.endian).checked_add(at)?)?;
+            let end = start.checked_add(length.min(LONGEST_NAME))?;
+            self.data.read_bytes_at_until(start..end, 0).ok()
+        });
+        String::from_utf8_lossy(bytes.unwrap_or_default())
+            .chars()
+            .map(|c| if c.is_control() { '?' } else { c })
+            .take(120)
+            .collect()
+    }
 }

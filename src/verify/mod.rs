@@ -13,6 +13,8 @@ mod linkage;
 mod memory;
 mod signature;
 mod stamp;
+#[cfg(test)]
+mod tests;
 mod verifier;
 
 pub(crate) use library_file::LibraryFile;
