@@ -70,6 +70,7 @@ mod permissions;
 mod records;
 mod requests;
 mod revocation;
+mod runtimes;
 mod services;
 mod state;
 mod storage;

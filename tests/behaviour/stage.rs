@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 // Mentioned, so that the linker keeps them.
+use clockwork as _;
 use plain as _;
 use probe as _;
 use relay as _;
@@ -24,6 +25,10 @@ use crate::{support, variants};
 /// Long enough for anything that is not stuck.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The variable that names a folder with the plugins' libraries. They are used in place of building
+/// them alone: this is how the suite runs with those of another compiler, profile or lock file.
+const BUILT_ELSEWHERE: &str = "HOTSHOE_BUILT_ALONE";
+
 /// How a plugin arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mount {
@@ -31,7 +36,7 @@ pub enum Mount {
     Linked,
     /// The workspace's build, with the features of the host on.
     Loaded,
-    /// Built with `-p`, as an author builds it.
+    /// Built with `-p`, as an author builds it; or elsewhere, see [`BUILT_ELSEWHERE`].
     Alone,
     /// Built against a later hotshoe-abi, whose tables have more functions than the host's.
     Later,
@@ -89,9 +94,15 @@ impl Executor {
 /// The plugins of the suite and their libraries, built alone.
 fn built_alone(package: &str) -> PathBuf {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
-    let built = BUILT
-        .get_or_init(|| ["plain", "probe", "relay"].map(support::library_built_alone).to_vec());
     let file = support::library(package).file_name().expect("a library has a name").to_owned();
+    if let Some(folder) = std::env::var_os(BUILT_ELSEWHERE) {
+        let path = PathBuf::from(folder).join(file);
+        assert!(path.is_file(), "{} is not there, see {BUILT_ELSEWHERE}", path.display());
+        return path;
+    }
+    let built = BUILT.get_or_init(|| {
+        ["clockwork", "plain", "probe", "relay"].map(support::library_built_alone).to_vec()
+    });
     built.iter().find(|path| path.ends_with(&file)).expect("it is one of them").clone()
 }
 
