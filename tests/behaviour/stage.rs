@@ -29,6 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// them alone: this is how the suite runs with those of another compiler, profile or lock file.
 const BUILT_ELSEWHERE: &str = "HOTSHOE_BUILT_ALONE";
 
+/// The variable that keeps each stage's links to libraries: what looks up symbols after the end, as
+/// a leak detector does, needs them.
+const KEEP_LIBRARIES: &str = "HOTSHOE_KEEP_LIBRARIES";
+
 /// How a plugin arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mount {
@@ -117,7 +121,9 @@ pub struct Stage {
 impl Stage {
     fn new(mount: Mount) -> Self {
         let folder = || tempfile::tempdir().expect("a temporary folder");
-        Self { mount, journal: Journal::default(), data: folder(), libraries: folder() }
+        let mut libraries = folder();
+        libraries.disable_cleanup(std::env::var_os(KEEP_LIBRARIES).is_some());
+        Self { mount, journal: Journal::default(), data: folder(), libraries }
     }
 
     /// Another one with the same mount.
