@@ -129,6 +129,7 @@ fn add_later(tree: &mut Tree, root: &Table) -> Vec<String> {
 
     let mut members = Vec::new();
     for (from, name) in [
+        ("clockwork", "clockwork"),
         ("growing", "grown"),
         ("plain", "plain"),
         ("probe", "probe"),
