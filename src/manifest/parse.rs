@@ -21,6 +21,9 @@ pub const MAX_BYTES: usize = 64 * 1024;
 const FORMAT: &str = "hotshoe-manifest\u{1f}1\u{1e}";
 const MAGIC: &str = "hotshoe-manifest\u{1f}";
 
+/// The longest name, in bytes.
+const LONGEST: usize = 1024;
+
 /// So many characters of a value are repeated in a message.
 const SHOWN: usize = 64;
 
@@ -105,6 +108,16 @@ struct Draft {
 
 impl Draft {
     fn record(&mut self, kind: &str, fields: &[&str]) -> Result<()> {
+        // Names end up in reports, one a line; prose may be longer.
+        if let Some(long) = fields.iter().find(|field| field.len() > LONGEST)
+            && !matches!(kind, "description" | "metadata")
+        {
+            return Err(invalid(format!(
+                "its manifest has a `{}` of {} bytes, at most {LONGEST} were expected",
+                shown(kind),
+                long.len()
+            )));
+        }
         match (kind, fields) {
             ("tag", [tag]) => self.tags.push((*tag).into()),
             ("permission", [permission]) => self.permissions.push((*permission).into()),

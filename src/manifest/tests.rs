@@ -124,3 +124,15 @@ proptest! {
         let _ = Manifest::from_section(&bytes);
     }
 }
+
+#[test]
+fn a_name_longer_than_a_screen_is_refused_and_prose_is_not() {
+    let long = "x".repeat(1025);
+    let error = Manifest::parse(&with(&[&format!("target|{long}")])).unwrap_err();
+    assert_eq!(
+        error.message(),
+        "its manifest has a `target` of 1025 bytes, at most 1024 were expected"
+    );
+    let manifest = Manifest::parse(&with(&[&format!("description|{long}")])).unwrap();
+    assert_eq!(manifest.description, long);
+}
