@@ -13,7 +13,7 @@
 //! load_timeout = "30s"
 //!
 //! [plugins.security]
-//! signatures = "off"             # this version checks none, and refuses to start with "require"
+//! signatures = "warn"            # or "off", or "require"
 //!
 //! [plugins.archive]              # an instance; two of one plugin have two ids
 //! plugin = "storage-sqlite"
