@@ -4,9 +4,9 @@
 //! read at most: its two tables of headers, which are limited here, the manifest, the dynamic table
 //! and the names in that, and its table of symbols.
 
-use object::elf::{self, FileHeader64, Machine, ProgramHeader64};
-use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
-use object::{Endianness, ReadRef};
+use object::elf::{self, FileHeader64, Machine, ProgramHeader64, SectionHeader64};
+use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, SectionTable};
+use object::{Endianness, ReadRef, SectionIndex};
 
 use super::entry::Entry;
 use super::linkage::Linkage;
@@ -15,6 +15,9 @@ use crate::manifest::{MAX_BYTES, Manifest};
 
 /// The section that holds the manifest.
 const SECTION: &str = ".hotshoe";
+
+/// So many bytes of section names are read. Real ones have some hundred.
+const MOST_NAMES: u64 = 64 << 10;
 
 /// What a file turned out to be.
 #[derive(Debug)]
@@ -95,7 +98,8 @@ pub(crate) fn inspect<'d>(data: impl ReadRef<'d>, length: u64) -> Result<Inspect
     }
     let segments = header.program_headers(endian, data).map_err(damaged)?;
     let sections = header.sections(endian, data).map_err(damaged)?;
-    let Some((_, section)) = sections.section_by_name(endian, SECTION.as_bytes()) else {
+    let names = header.shstrndx(endian, data).map_err(damaged)?;
+    let Some(section) = find_section(&sections, SectionIndex(names as usize), endian, data)? else {
         return no_plugin(format!(
             "it is a library without a hotshoe manifest (section {SECTION})"
         ));
@@ -123,6 +127,30 @@ pub(crate) fn inspect<'d>(data: impl ReadRef<'d>, length: u64) -> Result<Inspect
     let linkage = Linkage::read(segments, endian, data)?;
     let entry = Entry::find(&sections, endian, data, &manifest.build.symbol)?;
     Ok(Inspection::Plugin(Box::new(Inspected { manifest, entry, linkage })))
+}
+
+/// The section of the manifest. Names are read together, and compared where they are: one by one, each
+/// of thousands could be long.
+fn find_section<'d, R: ReadRef<'d>>(
+    sections: &SectionTable<'d, FileHeader64<Endianness>, R>,
+    names: SectionIndex,
+    endian: Endianness,
+    data: R,
+) -> Result<Option<&'d SectionHeader64<Endianness>>> {
+    let Ok(names) = sections.section(names) else { return Ok(None) };
+    if names.sh_size(endian) > MOST_NAMES {
+        return Err(malformed("at most 64 KiB of section names", "more of them"));
+    }
+    let names = names.data(endian, data).unwrap_or_default();
+    Ok(sections.iter().find(|section| {
+        let at = section.sh_name(endian) as usize;
+        names.get(at..).is_some_and(|name| starts_with_name(name, SECTION))
+    }))
+}
+
+/// Whether this text, whose end is a zero byte, is first in a table of names.
+pub(super) fn starts_with_name(table: &[u8], name: &str) -> bool {
+    table.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&0))
 }
 
 /// No damage does this, and no linker.

@@ -8,7 +8,7 @@ use object::elf::{
 use object::read::elf::{SectionHeader, SectionTable, Sym};
 use object::{Endianness, ReadRef, SectionIndex};
 
-use super::elf::malformed;
+use super::elf::{malformed, starts_with_name};
 use crate::contract::{Error, ErrorKind, Result};
 
 /// What the library has under the name of its entry.
@@ -92,7 +92,7 @@ fn find<'d, R: ReadRef<'d>>(
     let names = names.data(endian, data).unwrap_or_default();
     Ok(symbols.iter().find(|symbol| {
         let at = symbol.st_name(endian) as usize;
-        let named = names.get(at..).and_then(|rest| rest.strip_prefix(name.as_bytes()));
-        symbol.st_shndx(endian) != SHN_UNDEF && named.is_some_and(|rest| rest.first() == Some(&0))
+        let named = names.get(at..).is_some_and(|rest| starts_with_name(rest, name));
+        named && symbol.st_shndx(endian) != SHN_UNDEF
     }))
 }

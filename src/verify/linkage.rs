@@ -37,12 +37,13 @@ pub(crate) struct Linkage {
     run_paths: Vec<String>,
     /// Libraries that would be asked, or told, before it (`DT_FILTER`, `DT_AUXILIARY`, `DT_AUDIT`).
     others: Vec<(&'static str, String)>,
-    /// Whether it wants every stack of the process to be executable.
+    /// Whether every stack of the process is executable once it is loaded.
     executable_stack: bool,
 }
 
-/// So many entries of a dynamic table are read. Real ones have about thirty.
-const MOST_ENTRIES: u64 = 4096;
+/// So many entries of a dynamic table are read, and each may name something. Real ones have about
+/// thirty.
+const MOST_ENTRIES: u64 = 1024;
 
 /// So many bytes of a name are read: the system opens no longer ones.
 const LONGEST_NAME: u64 = 4096;
@@ -60,9 +61,11 @@ impl Linkage {
     ) -> Result<Self> {
         let mut linkage = Self::default();
         let of = |kind| segments.iter().filter(move |segment| segment.p_type(endian) == kind);
-        for segment in of(elf::PT_GNU_STACK) {
-            linkage.executable_stack = segment.p_flags(endian).contains(elf::PF_X);
-        }
+        let memory = Memory::of(segments, endian, data)?;
+        // One that says nothing is taken for one from before there was the question.
+        let mut stacks = of(elf::PT_GNU_STACK).peekable();
+        linkage.executable_stack = stacks.peek().is_none()
+            || stacks.any(|stack| stack.p_flags(endian).contains(elf::PF_X));
         let mut tables = of(elf::PT_DYNAMIC);
         let (Some(table), None) = (tables.next(), tables.next()) else {
             return match of(elf::PT_DYNAMIC).count() {
@@ -70,7 +73,6 @@ impl Linkage {
                 many => Err(malformed("one dynamic table", &format!("{many} of them"))),
             };
         };
-        let memory = Memory::of(segments, endian, data)?;
         linkage.read_table(table, &memory)?;
         Ok(linkage)
     }
@@ -92,7 +94,7 @@ impl Linkage {
         let Some(end) = entries.iter().position(|entry| entry.d_tag(endian) == elf::DT_NULL) else {
             return Err(malformed(
                 "an end of its dynamic table",
-                "none in its first 4,096 entries",
+                "none in its first 1,024 entries",
             ));
         };
         let entries = &entries[..end];
@@ -181,24 +183,38 @@ struct Memory<'d, R> {
 
 impl<'d, R: ReadRef<'d>> Memory<'d, R> {
     /// # Errors
-    /// [`ErrorKind::InvalidPlugin`] if segments would be mapped over each other: what is in memory in
-    /// the end would be up to the loader.
+    /// [`ErrorKind::InvalidPlugin`] if it is not plain where the bytes of segments will lie: what is
+    /// in memory in the end would be up to the loader.
     fn of(
         segments: &'d [ProgramHeader64<Endianness>],
         endian: Endianness,
         data: R,
     ) -> Result<Self> {
+        let filled = |segment: &&ProgramHeader64<Endianness>| {
+            matches!(segment.p_type(endian), elf::PT_LOAD | elf::PT_TLS)
+        };
+        for segment in segments.iter().filter(filled) {
+            if segment.p_filesz(endian) > segment.p_memsz(endian) {
+                return Err(malformed("room in memory for its segments", "too little for one"));
+            }
+        }
         let segments: Vec<_> =
             segments.iter().filter(|segment| segment.p_type(endian) == elf::PT_LOAD).collect();
         let mut end = 0;
         for segment in &segments {
             let start = segment.p_vaddr(endian);
-            let pages = start - start % PAGE;
-            if pages < end {
+            if start - start % PAGE < end {
                 return Err(malformed("segments that lie apart", "one that covers another"));
             }
-            end = start.saturating_add(segment.p_memsz(endian)).max(pages);
-            end = end.checked_next_multiple_of(PAGE).unwrap_or(u64::MAX);
+            // Pages are mapped, not bytes.
+            if start % PAGE != segment.p_offset(endian) % PAGE {
+                return Err(malformed("segments that begin within their page", "one beside it"));
+            }
+            let after = start.checked_add(segment.p_memsz(endian));
+            let Some(after) = after.and_then(|after| after.checked_next_multiple_of(PAGE)) else {
+                return Err(malformed("segments that end", "one that does not"));
+            };
+            end = after;
         }
         Ok(Self { segments, endian, data })
     }

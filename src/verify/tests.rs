@@ -10,6 +10,8 @@ use crate::contract::Result;
 
 const LOAD: u32 = 1;
 const DYNAMIC: u32 = 2;
+const TLS: u32 = 7;
+const STACK: u32 = 0x6474_e551;
 const NEEDED: u64 = 1;
 const STRTAB: u64 = 5;
 const STRSZ: u64 = 10;
@@ -38,7 +40,7 @@ struct Library {
 impl Default for Library {
     fn default() -> Self {
         Self {
-            segments: vec![(LOAD, 0, 0, END), (DYNAMIC, TABLE, TABLE, 0x100)],
+            segments: vec![(LOAD, 0, 0, END), (DYNAMIC, TABLE, TABLE, 0x100), (STACK, 0, 0, 0)],
             table: vec![(NEEDED, 1), (STRTAB, STRINGS), (STRSZ, 0x100), (0, 0)],
             other_table: vec![(NEEDED, 1), (STRTAB, OTHER_STRINGS), (STRSZ, 0x100), (0, 0)],
             sections: 3,
@@ -190,6 +192,53 @@ fn segments_that_cover_each_other_are_refused() {
     assert_eq!(library.outcome(), "accepted");
 }
 
+/// The loader maps all that is in the file.
+#[test]
+fn a_segment_that_is_larger_in_the_file_than_in_memory_is_refused() {
+    for kind in [LOAD, TLS] {
+        let mut library = Library::default();
+        library.segments.insert(1, (kind, 0, END, 0x1000));
+        let mut bytes = library.bytes();
+        assert_eq!(outcome(&bytes), "accepted");
+        let memory = 64 + 56 + 40;
+        bytes[memory..memory + 8].copy_from_slice(&0xfff_u64.to_le_bytes());
+        assert!(outcome(&bytes).contains("room in memory for its segments"), "{}", outcome(&bytes));
+    }
+}
+
+/// The loader maps the page that it begins in, and finds other bytes there.
+#[test]
+fn a_segment_that_lies_otherwise_within_its_page_is_refused() {
+    for (offset, address) in [(0, END + 8), (8, END)] {
+        let mut library = Library::default();
+        library.segments.insert(1, (LOAD, offset, address, 0x100));
+        let outcome = library.outcome();
+        assert!(outcome.contains("segments that begin within their page"), "{outcome}");
+    }
+}
+
+#[test]
+fn a_segment_beyond_the_end_of_memory_is_refused() {
+    for size in [u64::MAX, u64::MAX - END, u64::MAX - END - 0xffe] {
+        let mut library = Library::default();
+        library.segments.insert(1, (LOAD, 0, END, 0x1000));
+        let mut bytes = library.bytes();
+        let memory = 64 + 56 + 40;
+        bytes[memory..memory + 8].copy_from_slice(&size.to_le_bytes());
+        assert!(outcome(&bytes).contains("segments that end"), "{}", outcome(&bytes));
+    }
+}
+
+#[test]
+fn a_segment_beyond_the_end_of_the_file_is_refused() {
+    for (offset, size) in [(0x1000, 0x1001), (u64::MAX - 0xfff, 0x1000), (END, 1)] {
+        let mut library = Library::default();
+        library.segments.insert(1, (LOAD, offset, END, size));
+        let outcome = library.outcome();
+        assert!(outcome.contains("a library of at least"), "{outcome}");
+    }
+}
+
 #[test]
 fn names_that_cannot_be_read_are_refused() {
     for at in [END, u64::MAX, 0x10_0000] {
@@ -265,7 +314,35 @@ fn little_is_read_of_a_file_whatever_sizes_it_claims() {
     names.table.extend([(STRTAB, STRINGS), (STRSZ, huge), (0, 0)]);
     libraries.push(names);
 
-    let made = libraries.iter().map(Library::bytes).chain([symbols, sections, segments]);
+    // As many of them as there can be.
+    let many_names = [1000, 4000].map(|count| {
+        let mut many = Library::default();
+        many.segments[0].3 = huge;
+        many.segments[1] = (DYNAMIC, END, END, 16 * (count + 2));
+        let mut bytes = many.bytes();
+        let table = (0..count).map(|at| (NEEDED, 0x10_0000 + at));
+        for (tag, value) in table.chain([(STRTAB, STRINGS), (0, 0)]) {
+            bytes.extend(tag.to_le_bytes());
+            bytes.extend(value.to_le_bytes());
+        }
+        bytes.resize(4 << 20, b'x');
+        bytes
+    });
+    // Names of sections, each of another place in one long text.
+    let mut section_names = Library::default().bytes();
+    section_names[40..48].copy_from_slice(&END.to_le_bytes());
+    section_names[60..62].copy_from_slice(&40_000_u16.to_le_bytes());
+    for at in 0..40_000_u32 {
+        let mut header = [0; 64];
+        header[..4].copy_from_slice(&(at * 16).to_le_bytes());
+        header[24..32].copy_from_slice(&(4_u64 << 20).to_le_bytes());
+        header[32..40].copy_from_slice(&(1_u64 << 20).to_le_bytes());
+        section_names.extend(header);
+    }
+    section_names.resize(5 << 20, b'x');
+
+    let made = libraries.iter().map(Library::bytes);
+    let made = made.chain([symbols, sections, segments, section_names]).chain(many_names);
     for bytes in made {
         let cache = ReadCache::new(Sparse { bytes, at: 0, read: 0 });
         let _ = inspect(&cache, Sparse::LENGTH);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 const DT_NULL: u64 = 0;
 const DT_RELACOUNT: u64 = 0x6fff_fff9;
+const PT_NULL: u32 = 0;
 const PT_DYNAMIC: u32 = 2;
 const PT_GNU_STACK: u32 = 0x6474_e551;
 
@@ -32,6 +33,14 @@ pub fn with_dynamic(library: &Path, tag: u64) {
     let (spare, text) = (find(DT_RELACOUNT), number(&bytes, find(1) + 8));
     bytes[spare..spare + 8].copy_from_slice(&tag.to_le_bytes());
     bytes[spare + 8..spare + 16].copy_from_slice(&text.to_le_bytes());
+    std::fs::write(library, bytes).expect("the library is written");
+}
+
+/// Says nothing about stacks, as old assemblers do.
+pub fn without_stack(library: &Path) {
+    let mut bytes = std::fs::read(library).expect("the library is there");
+    let header = headers(&bytes, PT_GNU_STACK)[0];
+    bytes[header..header + 4].copy_from_slice(&PT_NULL.to_le_bytes());
     std::fs::write(library, bytes).expect("the library is written");
 }
 

@@ -91,3 +91,12 @@ fn a_library_that_wants_executable_stacks_is_refused() {
       help: link it with `-z noexecstack`
     ");
 }
+
+/// The loader takes it that it wants them.
+#[test]
+fn a_library_that_says_nothing_about_stacks_is_refused() {
+    let rig = Rig::with("faulty");
+    elf::without_stack(&rig.plugin("libfaulty.so"));
+    let outcome = rig.outcome(FAULTY);
+    assert!(outcome.contains("makes every stack of the program executable"), "{outcome}");
+}
