@@ -7,6 +7,9 @@ use super::{Candidate, Source};
 use crate::contract::{Error, ErrorKind, Result, ResultExt};
 use crate::verify::{Verdict, Verifier};
 
+/// So many other files with the same plugin are named; there may be thousands.
+const SHOWN: usize = 3;
+
 /// What a directory holds.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
@@ -77,19 +80,20 @@ pub(crate) fn refuse_duplicates(found: &mut Found) {
             continue;
         }
         let paths: Vec<String> = candidates.iter().map(|c| c.source.describe()).collect();
-        for candidate in candidates {
+        for (at, candidate) in candidates.into_iter().enumerate() {
             let Some(path) = candidate.source.path().map(Path::to_owned) else { continue };
-            let others: Vec<&str> = paths
-                .iter()
-                .map(String::as_str)
-                .filter(|other| *other != path.display().to_string())
-                .collect();
+            let others = paths.iter().enumerate().filter(|(other, _)| *other != at);
+            let shown: Vec<&str> = others.map(|(_, path)| path.as_str()).take(SHOWN).collect();
+            let more = match paths.len() - 1 - shown.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
             let error = Error::new(
                 ErrorKind::AlreadyExists,
                 format!(
-                    "one file for version {version} was expected, this is one of {}; also {}",
+                    "one file for version {version} was expected, this is one of {}; also {}{more}",
                     paths.len(),
-                    others.join(", ")
+                    shown.join(", ")
                 ),
             )
             .with_plugin(&id)

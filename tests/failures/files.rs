@@ -303,6 +303,24 @@ fn one_version_in_two_files_is_refused_in_both() {
     ");
 }
 
+/// Each names some of the others: with all of them, a thousand files would be told a million times.
+#[test]
+fn one_version_in_many_files_is_refused_in_all_and_each_names_a_few() {
+    let rig = Rig::new();
+    let file = rig.make("common", "1.0.0", &[]);
+    for number in 0..9 {
+        std::fs::hard_link(&file, rig.plugin(&format!("libcopy-{number}.so"))).unwrap();
+    }
+    let outcome = rig.outcome("");
+    assert_eq!(outcome.matches("this is one of 10").count(), 10, "{outcome}");
+    let first = outcome.lines().take(3).collect::<Vec<_>>().join("\n");
+    assert_snapshot!(first, @"
+    problem: plugin `common` failed to discover: one file for version 1.0.0 was expected, this is one of 10; also <folder>/plugins/libcopy-0.so, <folder>/plugins/libcopy-1.so, <folder>/plugins/libcopy-2.so and 6 more
+      file: <folder>/plugins/libcommon-1.0.0.so
+      help: keep one of them; to run it twice, name two instances in the configuration
+    ");
+}
+
 /// One that is certainly no plugin, and certainly there: this very test uses it.
 fn a_library_of_the_system() -> String {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
