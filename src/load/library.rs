@@ -1,10 +1,12 @@
 //! Opening a library and taking its module, checked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use hotshoe_abi::__stable::AbiHeaderRef;
 use hotshoe_abi::PluginModuleRef;
+use libloading::Library;
 use parking_lot::Mutex;
 
 use super::{layout, mismatch};
@@ -16,6 +18,13 @@ use crate::verify::LibraryFile;
 /// comparison (most of the cost of a load) is needed once for each.
 static CHECKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
+/// What was opened from memory, by digest. The system's loader knows a file by its name and number,
+/// and opens it once; each copy has others.
+static OPENED: Mutex<BTreeMap<[u8; 32], Opened>> = Mutex::new(BTreeMap::new());
+
+/// Locked while it is being opened.
+type Opened = Arc<Mutex<Option<&'static Library>>>;
+
 /// Opens a verified library and returns the functions of its plugin.
 ///
 /// Runs the library's constructors. Recurses deeply while comparing layouts: call it on a thread
@@ -25,9 +34,7 @@ static CHECKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 /// [`ErrorKind::InvalidPlugin`] if it does not open or lacks the symbol,
 /// [`ErrorKind::Incompatible`] if its layouts differ.
 pub(crate) fn open(file: &LibraryFile, manifest: &Manifest) -> Result<PluginModuleRef> {
-    let loadable = file.to_load()?;
-    let library = open_library(loadable.name())?;
-    drop(loadable);
+    let library = library(file)?;
     let symbol = manifest.build.symbol.as_str();
     // SAFETY: the manifest, written by the macro that defines the symbol, says that a static
     // `LibHeader` has this name; its first bytes are checked below before anything is believed.
@@ -39,9 +46,6 @@ pub(crate) fn open(file: &LibraryFile, manifest: &Manifest) -> Result<PluginModu
         .with_help("the library was stripped of its symbols or linked oddly: build it again")
         .caused_by(&error)
     })?;
-    let header = *header;
-    // The code stays for good; see the module.
-    std::mem::forget(library);
     let header = header.upgrade().map_err(mismatch::explain)?;
     let inside = header.version_strings().version;
     if inside.as_str() != manifest.build.abi.to_string() {
@@ -65,20 +69,41 @@ pub(crate) fn open(file: &LibraryFile, manifest: &Manifest) -> Result<PluginModu
     Ok(module)
 }
 
+/// The library of a file, open from now on.
+fn library(file: &LibraryFile) -> Result<&'static Library> {
+    let Some(digest) = file.digest() else { return open_library(file) };
+    // Whoever wants the same bytes waits, as the system's loader would have it.
+    let opened = OPENED.lock().entry(digest).or_default().clone();
+    let mut opened = opened.lock();
+    if let Some(library) = *opened {
+        return Ok(library);
+    }
+    let library = open_library(file)?;
+    *opened = Some(library);
+    Ok(library)
+}
+
+fn open_library(file: &LibraryFile) -> Result<&'static Library> {
+    let loadable = file.to_load()?;
+    let library = open_by_name(loadable.name())?;
+    // The code stays for good; see the module.
+    Ok(Box::leak(Box::new(library)))
+}
+
 #[cfg(unix)]
-fn open_library(path: &Path) -> Result<libloading::Library> {
-    use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+fn open_by_name(path: &Path) -> Result<Library> {
+    use libloading::os::unix::{self, RTLD_LOCAL, RTLD_NOW};
     // SAFETY: opening runs the constructors of a library that the operator put where plugins are
     // and whose manifest was accepted. What they do cannot be checked; that is what "loaded" means.
-    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
+    let library = unsafe { unix::Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
     library.map(Into::into).map_err(|error| not_opened(&error))
 }
 
 // Untested: no Windows machine has run this.
 #[cfg(not(unix))]
-fn open_library(path: &Path) -> Result<libloading::Library> {
+fn open_by_name(path: &Path) -> Result<Library> {
     // SAFETY: as above.
-    unsafe { libloading::Library::new(path) }.map_err(|error| not_opened(&error))
+    unsafe { Library::new(path) }.map_err(|error| not_opened(&error))
 }
 
 fn not_opened(error: &libloading::Error) -> Error {

@@ -1,7 +1,8 @@
 //! From a verified file to the functions of a plugin. The only place that opens libraries.
 //!
 //! A library is opened with `RTLD_NOW | RTLD_LOCAL` and never closed: thread-local destructors and
-//! `'static` data make unloading native code unsound. What is opened twice is counted twice.
+//! `'static` data make unloading native code unsound. So the same library is not opened twice: the
+//! system's loader sees to that by name, and this module by digest where each copy has another name.
 
 mod layout;
 #[allow(unsafe_code, reason = "opening a library runs its code")]

@@ -1,29 +1,39 @@
 //! A plugin's file, opened once: what was verified is what is loaded.
 //!
 //! Of a file that is neither pinned nor signed nothing vouches for the bytes, so it is mapped from
-//! disk; it only has to be the file that was looked at. Of one that is, the bytes were copied into
-//! memory and sealed against changes before they were verified, and are loaded from there. Nobody
-//! can exchange them.
+//! disk; it only has to be the file that was looked at, and nothing may have become of it since. Of
+//! one that is, the bytes were copied into memory and sealed against changes before they were
+//! verified, and are loaded from there. Nobody can exchange them.
 //!
-//! An open file costs a descriptor from here until it is loaded. Beyond a quarter of those that the
-//! process may have, files are closed again and opened a second time for loading; what is found
-//! then must be what was verified.
+//! A copy costs a descriptor and memory from here until it is loaded. Beyond a quarter of the
+//! descriptors that the process may have, and beyond [`MOST_WAITING`], copies are given up and made
+//! again for loading; what is found then must be what was verified.
 
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
 use super::memory::{self, fresh_name};
+use super::regular;
 use super::stamp::Stamp;
 use crate::contract::{Error, ErrorKind, Result, ResultExt};
 
 /// How much is copied at a time.
 const CHUNK: usize = 64 << 10;
+
+/// A file of which every byte is read has at most so many, by default in memory: that much, and
+/// a second or two, is what a file costs that turns out not to be the one that was signed. Rust's
+/// plugins have a few MiB, with all that debuggers want some hundred.
+pub(super) const LARGEST: u64 = 512 << 20;
+
+/// Copies that wait for being loaded have at most so many bytes together: one of any size, and some
+/// hundred usual ones. Whoever can put files into a directory can put many copies of a signed one.
+const MOST_WAITING: u64 = LARGEST;
 
 /// A plugin's file; clones share it.
 #[derive(Clone, Debug)]
@@ -33,22 +43,22 @@ pub(crate) struct LibraryFile(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     stamp: Stamp,
-    /// SHA-256 of the bytes, if they were sealed.
-    sealed: Option<[u8; 32]>,
-    contents: Mutex<Contents>,
+    bytes: Bytes,
 }
 
+/// Where the bytes are that were verified.
 #[derive(Debug)]
-enum Contents {
-    /// Open since it was verified.
-    Held(File, Permit),
-    /// Being loaded, or loaded: all who load it say the same name, so that it is loaded once.
-    Named(Loadable),
-    Closed,
+enum Bytes {
+    /// In the file.
+    OnDisk,
+    /// In a sealed copy with this SHA-256 digest, or to be copied again.
+    Sealed([u8; 32], Mutex<Option<(Arc<File>, Permit)>>),
+    /// In a file that another process opened.
+    Received(Arc<File>),
 }
 
 /// What the system's loader is to open.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Loadable {
     name: PathBuf,
     /// What the name leads to, as long as it goes by a descriptor: closed, the same number could be
@@ -65,15 +75,16 @@ impl Loadable {
 
 impl LibraryFile {
     /// A file that is mapped from disk.
-    pub(super) fn mapped(path: PathBuf, file: File, stamp: Stamp) -> Self {
-        let contents = Mutex::new(Contents::hold(file));
-        Self(Arc::new(Inner { path, stamp, sealed: None, contents }))
+    pub(super) fn on_disk(path: PathBuf, stamp: Stamp) -> Self {
+        Self(Arc::new(Inner { path, stamp, bytes: Bytes::OnDisk }))
     }
 
     /// A file whose bytes, with this digest, were copied to `copy`.
     pub(super) fn sealed(path: PathBuf, stamp: Stamp, copy: File, digest: [u8; 32]) -> Self {
-        let contents = Mutex::new(Contents::hold(copy));
-        Self(Arc::new(Inner { path, stamp, sealed: Some(digest), contents }))
+        let length = copy.metadata().map_or(u64::MAX, |metadata| metadata.len());
+        let held = Permit::take(length).map(|permit| (Arc::new(copy), permit));
+        let bytes = Bytes::Sealed(digest, Mutex::new(held));
+        Self(Arc::new(Inner { path, stamp, bytes }))
     }
 
     /// A file that another process opened and verified.
@@ -82,7 +93,8 @@ impl LibraryFile {
     /// [`ErrorKind::Io`].
     pub(crate) fn received(path: PathBuf, file: File) -> Result<Self> {
         let metadata = file.metadata().describe_as(ErrorKind::Io, "its size cannot be read")?;
-        Ok(Self::mapped(path, file, Stamp::of(&metadata)))
+        let (stamp, bytes) = (Stamp::of(&metadata), Bytes::Received(Arc::new(file)));
+        Ok(Self(Arc::new(Inner { path, stamp, bytes })))
     }
 
     /// What it was when it was verified.
@@ -95,56 +107,47 @@ impl LibraryFile {
         &self.0.path
     }
 
-    /// What was verified, under a name for the system's loader: the same for all who ask, until
-    /// [`close`](Self::close).
+    /// SHA-256 of the bytes, if these and no others are loaded.
+    pub(crate) fn digest(&self) -> Option<[u8; 32]> {
+        match self.0.bytes {
+            Bytes::Sealed(digest, _) => Some(digest),
+            _ => None,
+        }
+    }
+
+    /// What was verified, under a name for the system's loader.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidPlugin`] if the file was exchanged or changed since, and what was verified
     /// is no longer there.
     pub(crate) fn to_load(&self) -> Result<Loadable> {
-        let mut contents = self.0.contents.lock();
-        if let Contents::Named(loadable) = &*contents {
-            return Ok(loadable.clone());
-        }
-        let held = match std::mem::replace(&mut *contents, Contents::Closed) {
-            Contents::Held(file, _) => Some(file),
-            _ => None,
-        };
-        let loadable = match self.0.sealed {
-            Some(digest) => self.sealed_to_load(held, digest)?,
-            None => self.mapped_to_load(held)?,
-        };
-        *contents = Contents::Named(loadable.clone());
-        Ok(loadable)
-    }
-
-    fn sealed_to_load(&self, held: Option<File>, digest: [u8; 32]) -> Result<Loadable> {
-        let copy = match held {
-            Some(copy) => copy,
-            None => {
-                let (copy, again) = seal(&mut open(self.path())?, self.path(), |_| {})?;
-                if again != digest {
-                    return Err(self.exchanged());
-                }
-                copy
+        let open = match &self.0.bytes {
+            Bytes::Sealed(digest, held) => self.copy(*digest, held)?,
+            _ if self.is_unchanged() => {
+                return Ok(Loadable { name: self.path().to_owned(), _open: None });
             }
+            Bytes::Received(file) => file.clone(),
+            Bytes::OnDisk => return Err(self.exchanged()),
         };
-        Ok(Loadable { name: fresh_name(&copy)?, _open: Some(Arc::new(copy)) })
+        Ok(Loadable { name: fresh_name(&open)?, _open: Some(open) })
     }
 
-    fn mapped_to_load(&self, held: Option<File>) -> Result<Loadable> {
-        let now = std::fs::metadata(self.path()).map(|metadata| Stamp::of(&metadata)).ok();
-        if now.as_ref() == Some(&self.0.stamp) {
-            return Ok(Loadable { name: self.path().to_owned(), _open: None });
+    /// The sealed copy, made again if it was given up.
+    fn copy(
+        &self,
+        digest: [u8; 32],
+        held: &Mutex<Option<(Arc<File>, Permit)>>,
+    ) -> Result<Arc<File>> {
+        if let Some((copy, _)) = &*held.lock() {
+            return Ok(copy.clone());
         }
-        // Another file has its name by now. What was verified may still be open.
-        let held = held.filter(|file| {
-            file.metadata().is_ok_and(|metadata| Stamp::of(&metadata).same_contents(&self.0.stamp))
-        });
-        match held {
-            Some(file) => Ok(Loadable { name: fresh_name(&file)?, _open: Some(Arc::new(file)) }),
-            None => Err(self.exchanged()),
-        }
+        let (copy, again) = seal(&mut open(self.path())?, self.path(), |_| {})?;
+        if again == digest { Ok(Arc::new(copy)) } else { Err(self.exchanged()) }
+    }
+
+    /// Whether the path still leads to it, in the state in which it was looked at.
+    fn is_unchanged(&self) -> bool {
+        std::fs::metadata(self.path()).is_ok_and(|metadata| Stamp::of(&metadata) == self.0.stamp)
     }
 
     fn exchanged(&self) -> Error {
@@ -156,9 +159,11 @@ impl LibraryFile {
         .with_help("restart or enable the plugin: its file is then verified anew")
     }
 
-    /// Gives the descriptor back: it is loaded, or will not be.
+    /// Gives descriptor and memory back: it is loaded, or will not be.
     pub(crate) fn close(&self) {
-        *self.0.contents.lock() = Contents::Closed;
+        if let Bytes::Sealed(_, held) = &self.0.bytes {
+            held.lock().take();
+        }
     }
 
     /// What was verified, to be read by another process.
@@ -171,35 +176,31 @@ impl LibraryFile {
     }
 }
 
-/// Opens a file for verification. A named pipe is opened, too, without waiting for a writer.
+/// Opens a file to verify it.
 ///
 /// # Errors
 /// [`ErrorKind::Io`].
-pub(super) fn open(path: &Path) -> Result<File> {
-    let mut options = File::options();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    }
-    options.open(path).map_err(|error| {
-        let help = match error.kind() {
-            std::io::ErrorKind::NotFound => "correct or remove the link",
-            _ => "the host's user needs the right to read it",
-        };
-        Error::new(ErrorKind::Io, "the file cannot be opened")
-            .caused_by(&error)
-            .with_path(path)
-            .with_help(help)
-    })
+fn open(path: &Path) -> Result<File> {
+    regular::open(path).map(|(file, _)| file).map_err(|error| not_opened(path, &error))
+}
+
+pub(super) fn not_opened(path: &Path, error: &std::io::Error) -> Error {
+    let help = match error.kind() {
+        std::io::ErrorKind::NotFound => "correct or remove the link",
+        _ => "the host's user needs the right to read it",
+    };
+    Error::new(ErrorKind::Io, "the file cannot be opened")
+        .caused_by(error)
+        .with_path(path)
+        .with_help(help)
 }
 
 /// Copies a file into memory, for good: afterwards nobody can change the copy. Each piece goes
 /// through `also`, and all of them through SHA-256.
 ///
 /// # Errors
-/// [`ErrorKind::Io`], [`ErrorKind::Unsupported`] where the system has no such memory or forbids it.
+/// As for [`read_all`], and [`ErrorKind::Unsupported`] where the system has no such memory or forbids
+/// it.
 pub(super) fn seal(
     file: &mut File,
     path: &Path,
@@ -214,16 +215,19 @@ pub(super) fn seal(
 /// Reads a file to its end: into a copy, through `also`, and through SHA-256.
 ///
 /// # Errors
-/// [`ErrorKind::Io`].
+/// [`ErrorKind::InvalidPlugin`] if it is larger than [`LARGEST`], [`ErrorKind::Io`].
 pub(super) fn read_all(
     file: &mut File,
     mut copy: Option<&mut File>,
     mut also: impl FnMut(&[u8]),
 ) -> Result<[u8; 32]> {
+    let length = file.metadata().describe_as(ErrorKind::Io, "its size cannot be read")?.len();
+    check_length(length)?;
     // Whoever looked at the headers left it somewhere.
     file.rewind().describe_as(ErrorKind::Io, "the file cannot be read from its beginning")?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; CHUNK];
+    let mut total = 0;
     loop {
         let length = match file.read(&mut buffer) {
             Ok(0) => break,
@@ -231,6 +235,9 @@ pub(super) fn read_all(
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error).describe_as(ErrorKind::Io, "the file cannot be read"),
         };
+        // It may grow.
+        total += length as u64;
+        check_length(total)?;
         let piece = &buffer[..length];
         hash.update(piece);
         also(piece);
@@ -242,35 +249,46 @@ pub(super) fn read_all(
     Ok(hash.finalize().into())
 }
 
-impl Contents {
-    /// Holds `file`, or closes it if there are too many.
-    fn hold(file: File) -> Self {
-        match Permit::take() {
-            Some(permit) => Self::Held(file, permit),
-            None => Self::Closed,
-        }
+fn check_length(length: u64) -> Result<()> {
+    if length <= LARGEST {
+        return Ok(());
     }
+    Err(Error::new(
+        ErrorKind::InvalidPlugin,
+        format!(
+            "a pinned or signed library of at most {} MiB was expected, since all of it is read; \
+             this one has {length} bytes",
+            LARGEST >> 20
+        ),
+    )
+    .with_help("build it without debug information, or move large data into a file beside it"))
 }
 
-/// One of a limited number of files that stay open.
+/// The right of one copy to wait for being loaded.
 #[derive(Debug)]
-struct Permit(());
+struct Permit(u64);
 
-/// How many are held.
-static HELD: AtomicUsize = AtomicUsize::new(0);
+/// How many copies wait.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// How many bytes they have.
+static WAITING_BYTES: AtomicU64 = AtomicU64::new(0);
 
 impl Permit {
-    fn take() -> Option<Self> {
-        let before = HELD.fetch_add(1, Ordering::Relaxed);
+    fn take(bytes: u64) -> Option<Self> {
+        let before = WAITING.fetch_add(1, Ordering::Relaxed);
+        let bytes_before = WAITING_BYTES.fetch_add(bytes, Ordering::Relaxed);
         // Made first: it counts down again if there were too many.
-        let permit = Self(());
-        (before < descriptors() / 4).then_some(permit)
+        let permit = Self(bytes);
+        let fits = bytes_before.saturating_add(bytes) <= MOST_WAITING;
+        (fits && before < descriptors() / 4).then_some(permit)
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        HELD.fetch_sub(1, Ordering::Relaxed);
+        WAITING.fetch_sub(1, Ordering::Relaxed);
+        WAITING_BYTES.fetch_sub(self.0, Ordering::Relaxed);
     }
 }
 
@@ -283,4 +301,23 @@ fn descriptors() -> usize {
     }
     #[cfg(not(unix))]
     512
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No other test of this program has copies waiting.
+    #[test]
+    fn copies_wait_in_memory_up_to_a_limit_and_one_of_any_size_may() {
+        assert!(check_length(LARGEST).is_ok());
+        assert!(check_length(LARGEST + 1).is_err());
+        let large = Permit::take(LARGEST).expect("it fits");
+        assert!(Permit::take(1).is_none());
+        drop(large);
+        let some = Permit::take(MOST_WAITING - 10).expect("it fits");
+        assert!(Permit::take(11).is_none());
+        assert!(Permit::take(10).is_some(), "what was refused does not count");
+        drop(some);
+    }
 }

@@ -11,6 +11,7 @@ mod entry;
 mod library_file;
 mod linkage;
 mod memory;
+mod regular;
 mod signature;
 mod stamp;
 #[cfg(test)]

@@ -4,16 +4,15 @@
 //! one version. The format is <https://jedisct1.github.io/minisign/>.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use minisign_verify::{Error as MinisignError, PublicKey, Signature, StreamVerifier};
 
+use super::regular;
 use crate::config::{self, SecurityPolicy, Signatures, TrustedKey};
 use crate::contract::{Error, ErrorKind, Result, ResultExt};
 
-/// A signature has four short lines.
+/// A signature has four short lines, a key two.
 const MAX_BYTES: u64 = 16 << 10;
 
 /// The keys that are trusted, ready for use.
@@ -32,24 +31,28 @@ impl Keys {
     /// [`ErrorKind::InvalidConfig`], naming the key that cannot be read.
     pub(super) fn read(keys: &BTreeMap<String, TrustedKey>) -> Result<Self> {
         let read = |(name, trusted): (&String, &TrustedKey)| {
-            let key = match &trusted.public_key {
-                config::PublicKey::Text(text) => PublicKey::from_base64(text),
-                config::PublicKey::File(path) => PublicKey::from_file(path),
-            };
-            let key = key.map_err(|error| {
-                let help =
-                    "minisign's public keys are files of two lines; the second one is the key";
+            let no_key = |error: &(dyn std::error::Error + 'static)| {
                 let error = Error::new(
                     ErrorKind::InvalidConfig,
                     format!("the trusted key `{name}` is no public key of minisign"),
                 )
-                .caused_by(&error)
-                .with_help(help);
+                .caused_by(error)
+                .with_help(
+                    "minisign's public keys are files of two lines; the second one is the key",
+                );
                 match &trusted.public_key {
                     config::PublicKey::File(path) => error.with_path(path),
                     config::PublicKey::Text(_) => error,
                 }
-            })?;
+            };
+            let key = match &trusted.public_key {
+                config::PublicKey::Text(text) => PublicKey::from_base64(text),
+                config::PublicKey::File(path) => {
+                    let text = regular::read_text(path, MAX_BYTES);
+                    PublicKey::decode(&text.map_err(|error| no_key(&error))?)
+                }
+            };
+            let key = key.map_err(|error| no_key(&error))?;
             Ok(Key { name: name.clone(), key, trusted: trusted.clone() })
         };
         keys.iter().map(read).collect::<Result<_>>().map(Self)
@@ -82,23 +85,26 @@ impl Claim {
     /// [`ErrorKind::Untrusted`] for a file that is no signature, [`ErrorKind::Io`] for one that
     /// cannot be read.
     pub(super) fn read(library: &Path, plugin: &str, keys: &Keys) -> Result<Self> {
+        use std::io::ErrorKind::{FileTooLarge, InvalidData, InvalidInput, NotFound};
+
         let path = beside(library);
-        let mut text = String::new();
-        match File::open(&path) {
-            Ok(file) => file
-                .take(MAX_BYTES)
-                .read_to_string(&mut text)
-                .map_err(|error| no_signature(&path, &error))?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self::Unsigned(
-                    format!("there is no signature `{}`", name(&path)),
-                    format!("sign it: minisign -Sm {}", name(library)),
-                ));
-            }
-            Err(error) => {
-                return Err(error)
-                    .describe_as(ErrorKind::Io, format!("`{}` cannot be opened", name(&path)));
-            }
+        let text = match regular::read_text(&path, MAX_BYTES) {
+            Ok(text) => text,
+            Err(error) => match error.kind() {
+                NotFound => {
+                    return Ok(Self::Unsigned(
+                        format!("there is no signature `{}`", name(&path)),
+                        format!("sign it: minisign -Sm {}", name(library)),
+                    ));
+                }
+                InvalidInput | InvalidData | FileTooLarge => {
+                    return Err(no_signature(&path, &error));
+                }
+                _ => {
+                    return Err(error)
+                        .describe_as(ErrorKind::Io, format!("`{}` cannot be opened", name(&path)));
+                }
+            },
         };
         let signature = Signature::decode(&text).map_err(|error| no_signature(&path, &error))?;
         let mut others = Vec::new();

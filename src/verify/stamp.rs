@@ -10,8 +10,8 @@ pub(crate) struct Stamp {
     identity: Option<(u64, u64)>,
     length: u64,
     modified: Option<SystemTime>,
-    /// Seconds and nanoseconds of the last change of the file or what is known of it; nobody can set
-    /// it at will.
+    /// Seconds and nanoseconds of the last change of the file, or of what is known of it: its names,
+    /// its other times. Nobody can set it at will.
     changed: Option<(i64, i64)>,
 }
 
@@ -28,12 +28,5 @@ impl Stamp {
         #[cfg(not(unix))]
         let (identity, changed) = (None, None);
         Self { identity, length: metadata.len(), modified: metadata.modified().ok(), changed }
-    }
-
-    /// Whether it is the same file with the same bytes, as far as its length and the time of the
-    /// last writing say. It may have lost its name since.
-    pub(crate) fn same_contents(&self, other: &Self) -> bool {
-        (self.identity, self.length, self.modified)
-            == (other.identity, other.length, other.modified)
     }
 }

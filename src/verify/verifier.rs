@@ -8,6 +8,7 @@ use object::ReadCache;
 use super::compatible::check_build;
 use super::elf::{Inspected, Inspection, inspect};
 use super::library_file::{self, LibraryFile};
+use super::regular;
 use super::signature::{Claim, Keys};
 use super::stamp::Stamp;
 use crate::config::{LoadFrom, SecurityPolicy, Sha256, Signatures};
@@ -68,19 +69,13 @@ impl Verifier {
     }
 
     fn verify_file(&self, path: &Path) -> Result<Verdict> {
-        let no_file = || Ok(Verdict::NoPlugin("it is no regular file".into()));
-        let file = match library_file::open(path) {
-            Ok(file) => file,
-            // Sockets cannot be opened at all.
-            Err(_) if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) => {
-                return no_file();
+        let (file, metadata) = match regular::open(path) {
+            Ok(opened) => opened,
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
+                return Ok(Verdict::NoPlugin(error.to_string()));
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(library_file::not_opened(path, &error)),
         };
-        let metadata = file.metadata().describe_as(ErrorKind::Io, "its size cannot be read")?;
-        if !metadata.is_file() {
-            return no_file();
-        }
         let stamp = Stamp::of(&metadata);
         let found = match read(&file)? {
             Inspection::Plugin(found) => found,
@@ -102,7 +97,7 @@ impl Verifier {
         // What costs nothing comes first, though it is not final for bytes that may still change.
         self.check(&found)?;
         if !self.needs_bytes(&found.manifest) {
-            let file = LibraryFile::mapped(path.to_owned(), file, stamp);
+            let file = LibraryFile::on_disk(path.to_owned(), stamp);
             return Ok(Verified { manifest: found.manifest, file, warning: None });
         }
         self.verify_bytes(path, file, stamp, found)
@@ -162,7 +157,7 @@ impl Verifier {
         let pinned = self.policy.pins.contains_key(id);
         if matches!(claim, Some(Claim::Unsigned(..))) && !pinned {
             // Nothing vouches for its bytes, so nothing is gained by keeping them.
-            let file = LibraryFile::mapped(path.to_owned(), file, stamp);
+            let file = LibraryFile::on_disk(path.to_owned(), stamp);
             return Ok(Verified { manifest: found.manifest, file, warning });
         }
         let mut signature = match &claim {
@@ -201,7 +196,7 @@ impl Verifier {
         self.check_pin(&found.manifest, digest)?;
         let file = match sealed {
             Some(copy) => LibraryFile::sealed(path.to_owned(), stamp, copy, digest),
-            None => LibraryFile::mapped(path.to_owned(), file, stamp),
+            None => LibraryFile::on_disk(path.to_owned(), stamp),
         };
         Ok(Verified { manifest: found.manifest, file, warning })
     }
@@ -234,9 +229,8 @@ impl Verifier {
 
 /// The manifest in a file, whatever may be wrong with the rest of it.
 pub(crate) fn peek(path: &Path) -> Option<Manifest> {
-    let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-    let cache = ReadCache::new(File::open(path).ok()?);
-    match inspect(&cache, metadata.len()) {
+    let (file, _) = regular::open(path).ok()?;
+    match read(&file) {
         Ok(Inspection::Plugin(found)) => Some(found.manifest),
         _ => None,
     }

@@ -1,5 +1,6 @@
 //! Whose signature a plugin needs.
 
+use std::path::Path;
 use std::process::Command;
 
 use insta::assert_snapshot;
@@ -148,6 +149,117 @@ fn what_is_no_signature_is_said_to_be_none() {
     ");
 }
 
+/// Opening some of these would wait for a writer, reading others would never end.
+#[test]
+fn a_signature_that_is_no_file_is_refused_at_once() {
+    let makers: [fn(&Path); 4] = [
+        |path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success()),
+        |path| std::fs::create_dir(path).unwrap(),
+        |path| std::os::unix::fs::symlink("/dev/zero", path).unwrap(),
+        |path| drop(std::os::unix::net::UnixListener::bind(path).unwrap()),
+    ];
+    for make in makers {
+        let (rig, signer) = (rig(), Signer::new());
+        make(&signature_of(&rig.plugin("libfaulty.so")));
+        let (told, state) = start(&rig, &signer.required());
+        assert_eq!(state, "failed");
+        insta::allow_duplicates! {
+            assert_snapshot!(told, @"
+            problem: plugin `faulty` failed to verify: a signature of minisign in its present form was expected in `libfaulty.so.minisig`, it holds none
+              because: it is no regular file
+              file: <folder>/plugins/libfaulty.so
+              help: sign the file again: minisign -Sm writes four lines
+            ");
+        }
+    }
+}
+
+#[test]
+fn a_signature_that_is_too_long_is_not_read() {
+    let (rig, signer) = (rig(), Signer::new());
+    let signature = signer.sign(&rig.plugin("libfaulty.so"));
+    std::fs::File::options().write(true).open(signature).unwrap().set_len(1 << 30).unwrap();
+    let (told, _) = start(&rig, &signer.required());
+    assert_snapshot!(told, @"
+    problem: plugin `faulty` failed to verify: a signature of minisign in its present form was expected in `libfaulty.so.minisig`, it holds none
+      because: it is larger than 16 KiB
+      file: <folder>/plugins/libfaulty.so
+      help: sign the file again: minisign -Sm writes four lines
+    ");
+}
+
+/// The signature is by somebody who is trusted, but of something else.
+#[test]
+fn a_library_that_is_too_large_is_not_copied() {
+    let (rig, signer) = (rig(), Signer::new());
+    let library = rig.plugin("libfaulty.so");
+    signer.sign(&library);
+    std::fs::File::options().write(true).open(library).unwrap().set_len((512 << 20) + 1).unwrap();
+    let (told, state) = start(&rig, &signer.required());
+    assert_eq!(state, "failed");
+    assert_snapshot!(told, @"
+    problem: plugin `faulty` failed to verify: a pinned or signed library of at most 512 MiB was expected, since all of it is read; this one has _ bytes
+      file: <folder>/plugins/libfaulty.so
+      help: build it without debug information, or move large data into a file beside it
+    ");
+}
+
+/// Four lines count, whatever ends them and whatever follows them, as for the program minisign. What
+/// comes before belongs to the first one, a comment that nobody signed.
+#[test]
+fn a_signature_may_have_been_through_an_editor() {
+    let (rig, signer) = (rig(), Signer::new());
+    let path = signer.sign(&rig.plugin("libfaulty.so"));
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let other = Signer::new().sign(&rig.add("needy"));
+    let other = std::fs::read_to_string(other).unwrap();
+    for text in [
+        whole.replace('\n', "\r\n"),
+        format!("\u{feff}{whole}"),
+        whole.trim_end().to_owned(),
+        format!("{whole}\nTo do: sign it again.\n"),
+        format!("{whole}{other}"),
+    ] {
+        std::fs::write(&path, &text).unwrap();
+        assert_eq!(
+            start(&rig, &(signer.required() + "plugins = [\"faulty\"]")).1,
+            "active",
+            "{text}"
+        );
+    }
+    std::fs::write(&path, format!("{other}{whole}")).unwrap();
+    let (told, state) = start(&rig, &signer.required());
+    assert_eq!(state, "failed", "the first one counts");
+    assert!(told.contains("signed with a key that is not trusted"), "{told}");
+}
+
+/// The signature belongs to the name in the plugin directory, wherever the file itself is.
+#[test]
+fn the_signature_of_a_link_is_beside_the_link() {
+    let (rig, signer) = (rig(), Signer::new());
+    let link = rig.plugin("libfaulty.so");
+    let library = rig.path("faulty-1.2.0");
+    std::fs::rename(&link, &library).unwrap();
+    std::os::unix::fs::symlink(&library, &link).unwrap();
+    let signature = signer.sign(&library);
+    let (told, state) = start(&rig, &signer.required());
+    assert_eq!(state, "failed");
+    assert!(told.contains("there is no signature `libfaulty.so.minisig`"), "{told}");
+    std::fs::rename(signature, signature_of(&link)).unwrap();
+    assert_eq!(start(&rig, &signer.required()), ("nothing".into(), "active"));
+}
+
+#[test]
+fn a_key_under_two_names_may_sign_what_either_name_may() {
+    let (rig, signer) = (rig(), Signer::new());
+    signer.sign(&rig.plugin("libfaulty.so"));
+    let key = signer.public();
+    let policy = signer.required()
+        + "plugins = [\"needy\"]\n"
+        + &format!("[plugins.security.keys.x]\npublic_key = \"{key}\"\nplugins = [\"faulty\"]");
+    assert_eq!(start(&rig, &policy), ("nothing".into(), "active"));
+}
+
 #[test]
 fn a_key_may_be_in_a_file() {
     let (rig, signer) = (rig(), Signer::new());
@@ -171,6 +283,21 @@ fn a_key_that_cannot_be_read_is_named_before_anything_starts() {
     assert_snapshot!(rig.error(&error), @r"
     the trusted key `tests` is no public key of minisign
       because: Invalid encoding in minisign data
+      file: <folder>/tests.pub
+      help: minisign's public keys are files of two lines; the second one is the key
+    ");
+}
+
+#[test]
+fn a_key_that_is_in_no_file_is_named_before_anything_starts() {
+    let rig = rig();
+    let made = Command::new("mkfifo").arg(rig.path("tests.pub")).status();
+    assert!(made.expect("mkfifo runs").success());
+    let config = rig.config("[plugins.security]\nkeys.tests.public_key = { file = \"tests.pub\" }");
+    let error = hotshoe::PluginHost::builder().config(config).build().unwrap_err();
+    assert_snapshot!(rig.error(&error), @"
+    the trusted key `tests` is no public key of minisign
+      because: it is no regular file
       file: <folder>/tests.pub
       help: minisign's public keys are files of two lines; the second one is the key
     ");
