@@ -30,6 +30,22 @@ fn the_pinned_file_starts() {
     let other = "0".repeat(64);
     let either = format!("[plugins.security.pins.faulty]\n\"1.2.0\" = [\"{other}\", \"{digest}\"]");
     assert_eq!(outcome(&rig, &either), ("nothing".into(), "active"));
+    let loud = format!("[plugins.security.pins.faulty]\n\"1.2.0\" = \"{}\"", digest.to_uppercase());
+    assert_eq!(outcome(&rig, &loud), ("nothing".into(), "active"));
+}
+
+/// A pin is for one version, all of it.
+#[test]
+fn a_pin_is_for_no_other_build_of_its_version() {
+    for (pinned, found) in
+        [("1.2.0", "1.2.0+evil"), ("1.2.0+good", "1.2.0+evil"), ("1.2.0", "1.2.0-rc.1")]
+    {
+        let rig = Rig::new();
+        let file = rig.make("built", found, &[]);
+        let pin = format!("[plugins.security.pins.built]\n\"{pinned}\" = \"{}\"", digest(&file));
+        let told = rig.outcome(&format!("[plugins.built]\nconfig.threshold = 1\n{pin}"));
+        assert!(told.contains(&format!("version {found} is not pinned")), "{told}");
+    }
 }
 
 #[test]
@@ -76,6 +92,31 @@ fn a_version_below_the_minimum_is_refused() {
         outcome(&rig, "[plugins.security.minimum]\nfaulty = \"1.2.0\""),
         ("nothing".into(), "active")
     );
+}
+
+/// A candidate for a release is below it. Builds of one version are in no order that means anything,
+/// but one below a build that the operator names is refused, too.
+#[test]
+fn the_minimum_counts_candidates_and_builds() {
+    let cases = [
+        ("1.2.0", "1.2.0-rc.1", false),
+        ("1.2.0-rc.2", "1.2.0-rc.1", false),
+        ("1.2.0-rc.1", "1.2.0-rc.10", true),
+        ("1.2.0", "1.2.0+build.1", true),
+        ("1.2.0+build.2", "1.2.0", false),
+        ("1.2.0+build.2", "1.2.0+build.1", false),
+        ("1.2.0+build.2", "1.2.0+build.10", true),
+    ];
+    for (minimum, found, accepted) in cases {
+        let rig = Rig::new();
+        rig.make("aged", found, &[]);
+        let policy = format!("[plugins.security.minimum]\naged = \"{minimum}\"\n");
+        let (host, report) = rig.start(&format!("[plugins.aged]\nconfig.threshold = 1\n{policy}"));
+        let told = rig.told(&report);
+        assert_eq!(state(&host, "aged") == "active", accepted, "{minimum}, {found}: {told}");
+        assert!(accepted || told.contains(&format!("version {minimum} or later")), "{told}");
+        host.stop().wait().unwrap();
+    }
 }
 
 #[test]
