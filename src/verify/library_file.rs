@@ -171,8 +171,7 @@ impl LibraryFile {
     /// # Errors
     /// As for [`to_load`](Self::to_load).
     pub(crate) fn reopen(&self) -> Result<File> {
-        let loadable = self.to_load()?;
-        File::open(loadable.name()).describe_as(ErrorKind::Io, "the file cannot be opened again")
+        open(self.to_load()?.name())
     }
 }
 
