@@ -12,6 +12,8 @@ use abi_stable::prefix_type::WithMetadata;
 use abi_stable::sabi_types::RRef;
 use abi_stable::std_types::{ROption, RStr, RString};
 
+use crate::plain::{Laid, Line, Lines, MESSAGE};
+
 /// `Result` with hotshoe's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -93,10 +95,19 @@ mod text {
     pub const COUNT: usize = 6;
 }
 
+/// So many lines an error has that is shown whole; a screen has room for it and what is around it.
+const LINES: usize = 15;
+/// So many of them are the help's. What message, place and file leave is for causes.
+const HELP: usize = 3;
+
 /// Why something failed, across every boundary.
 ///
 /// The message says what happened, [`help`](Self::help) what to do about it; plugin, phase and
 /// path say where. `{}` prints the message, `{:#}` everything, one item a line.
+///
+/// What is printed is text, whatever it tells of: control characters, and those that change how others
+/// are read, are shown by their numbers, lines of a message are indented, and what is longer than
+/// a screen is cut. `{:?}` cuts nothing; [`message`](Self::message) and the others return what was given.
 ///
 /// Causes are kept as text ([`std::error::Error::source`] walks them): a type of another library
 /// cannot be downcast soundly.
@@ -139,6 +150,8 @@ struct Owned {
     kind: u32,
     texts: [RString; text::COUNT],
     cause: Option<Box<Cause>>,
+    /// Whether the lines of the message were made for people.
+    laid_out: bool,
 }
 
 // SAFETY: behind the pointer is `Owned` (or the same of another library): text and numbers,
@@ -162,8 +175,20 @@ impl Error {
             kind: kind.code(),
             texts,
             cause: None,
+            laid_out: false,
         });
         Self(NonNull::from(Box::leak(owned)).cast())
+    }
+
+    /// A new error whose message has lines of its own, such as a whole report. They are shown as they
+    /// are, so whatever they repeat went through [`plain`](crate::plain) before. For hosts.
+    #[doc(hidden)]
+    pub fn __laid_out(kind: ErrorKind, message: impl Into<String>) -> Self {
+        let mut this = Self::new(kind, message);
+        if let Some(owned) = this.owned_mut() {
+            owned.laid_out = true;
+        }
+        this
     }
 
     /// What to do about it.
@@ -202,18 +227,17 @@ impl Error {
         let mut messages = Vec::new();
         let mut current = Some(source);
         while let Some(error) = current {
-            messages.push(error.to_string());
+            messages.push(match error.downcast_ref::<Cause>() {
+                // As it was given, not as it is shown.
+                Some(cause) => cause.message.to_string(),
+                None => error.to_string(),
+            });
             current = error.source();
         }
-        let cause = messages.into_iter().rev().fold(None, |next: Option<Box<Cause>>, message| {
-            let next =
-                next.map_or(ROption::RNone, |next| ROption::RSome(NonNull::from(Box::leak(next))));
-            Some(Box::new(Cause { message: message.into(), next }))
-        });
         // Only an error made by this library can take a cause; one from elsewhere is made ours.
-        let mut this = self.into_owned();
+        let mut this = if self.is_ours() { self } else { self.clone() };
         if let Some(owned) = this.owned_mut() {
-            owned.cause = cause;
+            owned.cause = chain(messages);
         }
         this
     }
@@ -291,24 +315,68 @@ impl Error {
         self
     }
 
-    fn owned_mut(&mut self) -> Option<&mut Owned> {
-        let ours =
-            std::ptr::fn_addr_eq(self.vtable().drop(), drop_owned as unsafe extern "C" fn(_));
-        // SAFETY: an object with our `drop` was made by `Error::new` in this library.
-        ours.then(|| unsafe { self.0.cast::<Owned>().as_mut() })
+    /// Whether this library made it.
+    fn is_ours(&self) -> bool {
+        std::ptr::fn_addr_eq(self.vtable().drop(), drop_owned as unsafe extern "C" fn(_))
     }
 
-    fn into_owned(mut self) -> Self {
-        if self.owned_mut().is_some() {
-            return self;
-        }
-        let mut copy = Error::new(self.kind(), self.message());
-        for field in text::HELP..text::COUNT as u32 {
-            if let Some(value) = self.some_text(field) {
-                copy = copy.with(field, value.to_owned());
+    fn owned(&self) -> Option<&Owned> {
+        // SAFETY: an object with our `drop` was made by `Error::new` in this library.
+        self.is_ours().then(|| unsafe { owned(self.object()) })
+    }
+
+    fn owned_mut(&mut self) -> Option<&mut Owned> {
+        // SAFETY: as above.
+        self.is_ours().then(|| unsafe { self.0.cast::<Owned>().as_mut() })
+    }
+
+    /// Who failed at what, and the message.
+    fn head(&self, cut: bool) -> String {
+        let mut head = match (self.plugin(), self.phase()) {
+            (Some(plugin), Some(phase)) => {
+                format!("plugin `{}` failed to {}: ", Line(plugin), Line(phase))
             }
+            (Some(plugin), None) => format!("plugin `{}`: ", Line(plugin)),
+            (None, _) => String::new(),
+        };
+        head += &match self.owned() {
+            Some(Owned { laid_out: true, .. }) => Laid(self.message()).to_string(),
+            _ => Lines(self.message(), cut.then_some(MESSAGE)).to_string(),
+        };
+        head
+    }
+
+    /// Writes all of it, one item a line; if `cut`, as much as fits on a screen.
+    fn show(&self, f: &mut fmt::Formatter<'_>, cut: bool) -> fmt::Result {
+        let head = self.head(cut);
+        let mut tail = String::new();
+        if let Some(location) = self.location() {
+            tail += &format!("\n  at: {}", Line(location));
         }
-        copy
+        if let Some(path) = self.path() {
+            tail += &format!("\n  file: {}", Line(path));
+        }
+        if let Some(help) = self.help() {
+            tail += &format!("\n  help: {}", Lines(help, cut.then_some(HELP)));
+        }
+        let causes: String = self
+            .causes()
+            .map(|cause| format!("\n  because: {}", Lines(cause, cut.then_some(LINES))))
+            .collect();
+        let breaks = |text: &str| text.matches('\n').count();
+        let room = LINES.saturating_sub(1 + breaks(&head) + breaks(&tail));
+        f.write_str(&head)?;
+        match breaks(&causes).checked_sub(room) {
+            Some(1..) if cut => {
+                let shown = room.saturating_sub(1);
+                for line in causes.lines().skip(1).take(shown) {
+                    write!(f, "\n{line}")?;
+                }
+                write!(f, "\n    … (and {} more lines)", breaks(&causes) - shown)?;
+            }
+            _ => f.write_str(&causes)?,
+        }
+        f.write_str(&tail)
     }
 }
 
@@ -360,10 +428,19 @@ impl Cause {
     }
 }
 
+/// These texts, nearest first.
+fn chain(messages: Vec<String>) -> Option<Box<Cause>> {
+    messages.into_iter().rev().fold(None, |next: Option<Box<Cause>>, message| {
+        let next =
+            next.map_or(ROption::RNone, |next| ROption::RSome(NonNull::from(Box::leak(next))));
+        Some(Box::new(Cause { message: message.into(), next }))
+    })
+}
+
 impl Drop for Cause {
     fn drop(&mut self) {
         if let ROption::RSome(next) = self.next {
-            // SAFETY: made by `Box::leak` in `Error::caused_by`; only the library that made a
+            // SAFETY: made by `Box::leak` in `chain`; only the library that made a
             // cause drops it, through the table of its error.
             drop(unsafe { Box::from_raw(next.as_ptr()) });
         }
@@ -378,7 +455,7 @@ impl fmt::Debug for Cause {
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        fmt::Display::fmt(&Lines(self.message.as_str(), Some(MESSAGE)), f)
     }
 }
 
@@ -395,37 +472,33 @@ impl Drop for Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(plugin) = self.plugin() {
-            match self.phase() {
-                Some(phase) => write!(f, "plugin `{plugin}` failed to {phase}: ")?,
-                None => write!(f, "plugin `{plugin}`: ")?,
+/// The same once more.
+impl Clone for Error {
+    fn clone(&self) -> Self {
+        let mut copy = Error::new(self.kind(), self.message());
+        for field in text::HELP..text::COUNT as u32 {
+            if let Some(value) = self.some_text(field) {
+                copy = copy.with(field, value.to_owned());
             }
         }
-        f.write_str(self.message())?;
-        if !f.alternate() {
-            return Ok(());
+        if let Some(owned) = copy.owned_mut() {
+            owned.cause = chain(self.causes().map(str::to_owned).collect());
+            owned.laid_out = self.owned().is_some_and(|owned| owned.laid_out);
         }
-        for cause in self.causes() {
-            write!(f, "\n  because: {cause}")?;
-        }
-        if let Some(location) = self.location() {
-            write!(f, "\n  at: {location}")?;
-        }
-        if let Some(path) = self.path() {
-            write!(f, "\n  file: {path}")?;
-        }
-        if let Some(help) = self.help() {
-            write!(f, "\n  help: {help}")?;
-        }
-        Ok(())
+        copy
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() { self.show(f, true) } else { f.write_str(&self.head(true)) }
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}] {self:#}", self.kind().as_str())
+        write!(f, "[{}] ", self.kind().as_str())?;
+        self.show(f, false)
     }
 }
 

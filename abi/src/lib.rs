@@ -49,6 +49,7 @@ mod log;
 mod module;
 mod object;
 mod parts;
+pub mod plain;
 mod plugin;
 mod request;
 mod response;

@@ -8,6 +8,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use hotshoe_abi::plain::Line;
+
 /// `Display` lists so many problems; [`ConfigError::problems`] has them all.
 const LISTED: usize = 50;
 
@@ -86,6 +88,7 @@ struct Listing<'a>(&'a ConfigError);
 impl fmt::Display for Listing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ConfigError { origin, problems, .. } = self.0;
+        let origin = Line(origin);
         if problems.len() > 1 {
             writeln!(f, "{} problems in {origin}:", problems.len())?;
         }
@@ -93,7 +96,7 @@ impl fmt::Display for Listing<'_> {
             if at > 0 {
                 writeln!(f)?;
             }
-            f.write_str(origin)?;
+            write!(f, "{origin}")?;
             // Editors and terminals follow `file:line:column`, so no space before the line.
             f.write_str(if problem.position.is_some() { ":" } else { ": " })?;
             problem.fmt(f)?;
@@ -148,11 +151,11 @@ impl fmt::Display for Problem {
             write!(f, "{position}: ")?;
         }
         if let Some(key) = &self.key {
-            write!(f, "{key}: ")?;
+            write!(f, "{}: ", Line(key))?;
         }
-        f.write_str(&self.message)?;
+        write!(f, "{}", Line(&self.message))?;
         match &self.help {
-            Some(help) => write!(f, "; {help}"),
+            Some(help) => write!(f, "; {}", Line(help)),
             None => Ok(()),
         }
     }

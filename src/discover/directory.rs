@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use hotshoe_abi::plain::Line;
+
 use super::{Candidate, Source};
 use crate::contract::{Error, ErrorKind, Result, ResultExt};
 use crate::verify::{Verdict, Verifier};
 
-/// So many other files with the same plugin are named; there may be thousands.
-const SHOWN: usize = 3;
+/// Of the files that hold one and the same plugin, so many are named beside the first.
+const NAMED: usize = 2;
 
 /// What a directory holds.
 #[derive(Debug, Default)]
@@ -79,30 +81,25 @@ pub(crate) fn refuse_duplicates(found: &mut Found) {
             found.candidates.extend(candidates);
             continue;
         }
-        let paths: Vec<String> = candidates.iter().map(|c| c.source.describe()).collect();
-        for (at, candidate) in candidates.into_iter().enumerate() {
-            let Some(path) = candidate.source.path().map(Path::to_owned) else { continue };
-            let others = paths.iter().enumerate().filter(|(other, _)| *other != at);
-            let shown: Vec<&str> = others.map(|(_, path)| path.as_str()).take(SHOWN).collect();
-            let more = match paths.len() - 1 - shown.len() {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            let error = Error::new(
-                ErrorKind::AlreadyExists,
-                format!(
-                    "one file for version {version} was expected, this is one of {}; also {}{more}",
-                    paths.len(),
-                    shown.join(", ")
-                ),
-            )
-            .with_plugin(&id)
-            .with_phase("discover")
-            .with_path(&path)
-            .with_help(
-                "keep one of them; to run it twice, name two instances in the configuration",
-            );
-            found.refused.push((path, error));
+        let paths: Vec<&Path> = candidates.iter().filter_map(|c| c.source.path()).collect();
+        let Some((first, others)) = paths.split_first() else { continue };
+        let mut also: Vec<String> =
+            others.iter().take(NAMED).map(|path| Line(path.display()).to_string()).collect();
+        if others.len() > NAMED {
+            also.push(format!("and {} more", others.len() - NAMED));
         }
+        let error = Error::new(
+            ErrorKind::AlreadyExists,
+            format!(
+                "one file for version {version} was expected, there are {}; also {}",
+                paths.len(),
+                also.join(", ")
+            ),
+        )
+        .with_plugin(&id)
+        .with_phase("discover")
+        .with_path(first)
+        .with_help("keep one of them; to run it twice, name two instances in the configuration");
+        found.refused.push((first.to_path_buf(), error));
     }
 }

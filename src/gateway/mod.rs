@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use hotshoe_abi::plain::Line;
 use parking_lot::Mutex;
 
 use crate::contract::{Error, ErrorKind, Request, Response, Result};
@@ -93,6 +94,7 @@ impl Gateway {
     /// A request without an id gets one, so that all that is logged about it can be found.
     pub(crate) async fn respond(&self, mut request: Request) -> Response {
         let (method, path) = (request.method().to_owned(), request.path().to_owned());
+        let (method, path) = (Line(method), Line(path));
         let id = match request.call().request_id() {
             Some(id) => id.to_owned(),
             None => {

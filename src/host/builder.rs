@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use hotshoe_abi::plain::Line;
+
 use super::core::Core;
 use super::public::PluginHost;
 use crate::config::{Config, InstanceConfig, Linked};
@@ -136,7 +138,7 @@ impl PluginHostBuilder {
             .check()
             .describe_as(ErrorKind::InvalidConfig, "the configuration contradicts itself")?;
         for warning in self.config.warnings() {
-            tracing::warn!("{warning}");
+            tracing::warn!("{}", Line(warning));
         }
         let verifier = Verifier::new(self.config.plugins.security.clone())?;
         let preflight = Preflight::new(&self.config.plugins.security)?;

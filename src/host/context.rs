@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use async_channel::{Receiver, Sender};
 use hotshoe_abi::__stable::RString;
+use hotshoe_abi::plain::Line;
 use hotshoe_abi::{AbiBytes, AbiFuture, AbiStorage, ContextObject, RawExtension, context_text};
 use semver::VersionReq;
 
@@ -127,7 +128,7 @@ fn make(folder: &Path) -> String {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     if let Err(error) = builder.create(folder) {
-        tracing::error!(path = %folder.display(), %error, "a plugin's folder cannot be made");
+        tracing::error!(path = %Line(folder.display()), %error, "a plugin's folder cannot be made");
     }
     folder.display().to_string()
 }

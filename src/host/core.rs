@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_channel::{Receiver, Sender};
 use hotshoe_abi::PluginModuleRef;
+use hotshoe_abi::plain::Line;
 use parking_lot::{Mutex, RwLock};
 
 use super::log_level::Followers;
@@ -92,7 +93,7 @@ impl OpenLibrary {
         if now.is_some() && now != self.stamp {
             tracing::warn!(
                 plugin = instance,
-                path = %path.display(),
+                path = %Line(path.display()),
                 "the file has changed since it was opened: the code that is open goes on, until \
                  the program is restarted or the new build gets another file name"
             );

@@ -1,14 +1,22 @@
 //! "Why is this plugin not running?", in words.
 
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use hotshoe_abi::plain::{Line, Lines, MESSAGE};
+
 use super::core::Core;
 use super::slot::Slot;
 use crate::lifecycle::State;
+use crate::verify;
+
+/// So many of those that an instance waits for are named.
+const NAMED: usize = 5;
 
 impl Core {
     pub(super) fn explain(&self, id: &str) -> String {
         let slots = self.slots.read();
         if let Some(slot) = slots.get(id) {
-            return self.explain_slot(slot);
+            return self.explain_slot(slot, &slots);
         }
         let of_plugin: Vec<&str> = slots
             .values()
@@ -18,7 +26,7 @@ impl Core {
         if !of_plugin.is_empty() {
             return format!(
                 "`{id}` is a plugin, not an instance; its instances are {}",
-                of_plugin.join(", ")
+                Line(of_plugin.join(", "))
             );
         }
         let found = self.found.read();
@@ -28,20 +36,28 @@ impl Core {
             return format!("{error:#}");
         }
         if let Some((path, reason)) = found.ignored.iter().find(|(path, _)| path.ends_with(id)) {
-            return format!("{} is ignored: {reason}", path.display());
+            return format!("{} is ignored: {}", Line(path.display()), Line(reason));
         }
         if self.config.plugins.instances.contains_key(id) {
             return format!(
                 "`{id}` is configured and not there: the host was not started yet, or it was removed"
             );
         }
-        let mut text = format!("`{id}` is neither configured nor found");
         let directories = &self.config.plugins.directories;
+        // Of the files with one plugin only the first is named.
+        let inside = directories.iter().find_map(|directory| verify::peek(&directory.join(id)));
+        if let Some(manifest) = inside
+            && let Some(error) =
+                found.refused.iter().find(|error| error.plugin() == Some(manifest.id.as_str()))
+        {
+            return format!("{error:#}");
+        }
+        let mut text = format!("`{}` is neither configured nor found", Line(id));
         if directories.is_empty() {
             text.push_str("; no plugin directory is configured");
         }
         for directory in directories {
-            text.push_str(&format!("; looked in {}", directory.display()));
+            text.push_str(&format!("; looked in {}", Line(directory.display())));
         }
         if !self.config.plugins.auto_load {
             text.push_str("; `auto_load` is off, so only configured plugins are started");
@@ -49,7 +65,7 @@ impl Core {
         text
     }
 
-    fn explain_slot(&self, slot: &Slot) -> String {
+    fn explain_slot(&self, slot: &Slot, slots: &BTreeMap<String, Slot>) -> String {
         let id = &slot.id;
         match &slot.state {
             State::Active => format!("`{id}` is running"),
@@ -70,20 +86,57 @@ impl Core {
             }
             State::Failed { phase, error } => match &slot.error {
                 Some(error) => format!("{error:#}"),
-                None => format!("`{id}` failed to {phase}: {error}"),
+                None => format!("`{id}` failed to {phase}: {}", Lines(error, Some(MESSAGE))),
             },
             State::Blocked { by } => {
-                let names: Vec<String> = by.iter().map(|id| format!("`{id}`")).collect();
-                let mut text = format!("`{id}` waits for {}", names.join(", "));
-                let slots = self.slots.read_recursive();
-                for other in by {
-                    if let Some(other) = slots.get(other) {
-                        text.push_str(&format!("\n{}", self.explain_slot(other)));
-                    }
+                let mut names: Vec<String> =
+                    by.iter().take(NAMED).map(|id| format!("`{id}`")).collect();
+                if by.len() > NAMED {
+                    names.push(format!("and {} more", by.len() - NAMED));
                 }
-                text
+                let mut text = format!("`{id}` waits for {}", names.join(", "));
+                let Some((root, way)) = root_of(slot, slots) else { return text };
+                match &*way {
+                    [] => {}
+                    [last] => text.push_str(&format!("\n`{last}` waits for `{}`", root.id)),
+                    [next, between @ ..] => text.push_str(&format!(
+                        "\n`{next}` waits by way of {} more for `{}`",
+                        between.len(),
+                        root.id
+                    )),
+                }
+                text + "\n" + &self.explain_slot(root, slots)
             }
             other => format!("`{id}` is {}", other.as_str()),
         }
     }
+}
+
+/// The nearest of those that a blocked instance waits for, directly or by way of others, that does not
+/// wait itself; and who is between the two.
+fn root_of<'s>(
+    blocked: &'s Slot,
+    slots: &'s BTreeMap<String, Slot>,
+) -> Option<(&'s Slot, Vec<&'s str>)> {
+    let mut came_from: HashMap<&str, &str> = HashMap::new();
+    let mut queue = VecDeque::from([blocked]);
+    while let Some(slot) = queue.pop_front() {
+        let State::Blocked { by } = &slot.state else {
+            let mut way = Vec::new();
+            let mut at = slot.id.as_str();
+            while let Some(&before) = came_from.get(at).filter(|before| **before != blocked.id) {
+                way.push(before);
+                at = before;
+            }
+            way.reverse();
+            return Some((slot, way));
+        };
+        for other in by.iter().filter_map(|id| slots.get(id)) {
+            if other.id != blocked.id && !came_from.contains_key(other.id.as_str()) {
+                came_from.insert(&other.id, &slot.id);
+                queue.push_back(other);
+            }
+        }
+    }
+    None
 }

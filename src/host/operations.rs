@@ -7,7 +7,6 @@ use std::sync::Arc;
 use hotshoe_abi::__stable::RString;
 
 use super::core::{Core, Operation};
-use super::slot::copy;
 use crate::contract::{Call, Error, ErrorKind, Result};
 use crate::lifecycle::{Event, State};
 use crate::verify;
@@ -28,7 +27,7 @@ pub(super) fn first_of(errors: Vec<Error>) -> Result<()> {
     if rest.len() >= SHOWN {
         message.push_str(&format!("\n  and {} more", rest.len() + 1 - SHOWN));
     }
-    Err(Error::new(first.kind(), message)
+    Err(Error::__laid_out(first.kind(), message)
         .with_help("all others were stopped; `explain` tells more of each"))
 }
 
@@ -38,7 +37,7 @@ impl Core {
         let found = self.found.read();
         let named = |error: &&Arc<Error>| error.path().is_some_and(|path| *file == *path);
         if let Some(error) = found.refused.iter().find(named) {
-            return copy(error);
+            return (**error).clone();
         }
         if let Some((_, reason)) = found.ignored.iter().find(|(path, _)| path == file) {
             return Error::new(
@@ -54,7 +53,7 @@ impl Core {
         // Beyond `max_plugins`, say.
         let of_it = |error: &&Arc<Error>| error.plugin() == Some(manifest.id.as_str());
         if let Some(error) = found.refused.iter().find(of_it) {
-            return copy(error);
+            return (**error).clone();
         }
         drop(found);
         let slots = self.slots.read();
@@ -72,11 +71,11 @@ impl Core {
             .with_help("restart the instance to use a higher version, or configure another one");
         };
         match &slot.error {
-            Some(error) if error.plugin().is_some() => copy(error),
+            Some(error) if error.plugin().is_some() => (**error).clone(),
             _ => {
                 let id = slot.id.clone();
                 drop(slots);
-                Error::new(ErrorKind::Unresolved, self.explain(&id)).with_path(file)
+                Error::__laid_out(ErrorKind::Unresolved, self.explain(&id)).with_path(file)
             }
         }
     }
@@ -104,7 +103,7 @@ impl Core {
         }
         let kind = slot.error.as_ref().map_or(ErrorKind::Unavailable, |error| error.kind());
         drop(slots);
-        Err(Error::new(kind, self.explain(id)))
+        Err(Error::__laid_out(kind, self.explain(id)))
     }
 
     pub(super) fn disable(&self, operation: &mut Operation, id: &str) -> Result<()> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hotshoe_abi::plain::Line;
 use semver::VersionReq;
 
 use super::core::{Core, Findings, Operation};
@@ -345,7 +346,7 @@ impl Core {
         }
         for (path, reason) in ignored {
             if operation.reported.insert(path.clone()) {
-                tracing::warn!(path = %path.display(), "ignored: {reason}");
+                tracing::warn!(path = %Line(path.display()), "ignored: {}", Line(reason));
             }
         }
     }

@@ -161,7 +161,7 @@ impl PluginHost {
                 .filter(|plugin| missing.contains(&plugin.id.as_str()))
                 .map(|plugin| format!("\nproblem: {}\n", core.explain(&plugin.id)))
                 .collect();
-            Err(Error::new(ErrorKind::Unresolved, format!("{why}\n\n{report}{off}")))
+            Err(Error::__laid_out(ErrorKind::Unresolved, format!("{why}\n\n{report}{off}")))
         })
     }
 

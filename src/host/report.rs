@@ -1,8 +1,11 @@
 //! What came of a start, for people.
 
-use std::fmt;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::{self, Display};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use hotshoe_abi::plain::Line;
 
 use super::core::Core;
 use super::info::PluginInfo;
@@ -10,8 +13,19 @@ use crate::contract::Error;
 use crate::lifecycle::{State, Status};
 use crate::resolve::Report;
 
+/// So many problems of a kind, notices, warnings and files that are no plugins are printed.
+const PRINTED: usize = 20;
+
+/// So many of those that an instance waits for are named.
+const NAMED: usize = 5;
+
+/// A cell of the table is so wide at most, and the last one of a row, which nothing follows.
+const CELL: usize = 64;
+const LAST_CELL: usize = 400;
+
 /// What came of a start: every instance, and every reason why one is not active. Its `Display` is
-/// the whole report: a table, then the problems.
+/// the whole report: a table, then the problems, of each kind the first 20. What is not ours in it,
+/// such as a file's name, is shown as text, whatever it consists of.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StartReport {
@@ -50,34 +64,47 @@ impl StartReport {
 
     /// Why not everything runs; empty if everything does.
     pub fn problems(&self) -> Vec<String> {
-        let mut problems: Vec<String> = Vec::new();
-        problems.extend(self.refused.iter().map(|error| format!("{error:#}")));
-        // What failed comes before what only waits for it.
+        self.problems_by_kind().into_iter().map(|(_, problem)| problem).collect()
+    }
+
+    /// The same, each with its kind in a word.
+    fn problems_by_kind(&self) -> Vec<(&'static str, String)> {
+        let mut problems: Vec<(&str, String)> = (self.refused.iter())
+            .map(|error| (error.kind().as_str(), format!("{error:#}")))
+            .collect();
+        // What failed comes before what only waits for it. Several may have failed for one reason,
+        // which may be that their file was refused.
+        let mut told: HashSet<&str> = HashSet::new();
+        let mut failed = Vec::new();
+        told.extend(problems.iter().map(|(_, problem)| problem.as_str()));
         for plugin in &self.plugins {
             if let Some(error) = &plugin.error
                 && matches!(plugin.state, State::Failed { .. })
-                && !problems.contains(error)
+                && told.insert(error)
             {
-                problems.push(error.clone());
+                failed.push(("failed", error.clone()));
             }
         }
+        problems.extend(failed);
+        let states: HashMap<&str, &str> =
+            self.plugins.iter().map(|plugin| (plugin.id.as_str(), plugin.state.as_str())).collect();
         for plugin in &self.plugins {
             if let State::Blocked { by } = &plugin.state {
-                problems.push(format!(
-                    "plugin `{}` is not started: it needs {}",
-                    plugin.id,
-                    by.iter().map(|id| self.with_state(id)).collect::<Vec<_>>().join(", ")
-                ));
+                let mut needs: Vec<String> = (by.iter().take(NAMED))
+                    .map(|id| {
+                        let state = states.get(id.as_str()).unwrap_or(&"not there");
+                        format!("`{}` ({state})", Line(id))
+                    })
+                    .collect();
+                if by.len() > NAMED {
+                    needs.push(format!("and {} more", by.len() - NAMED));
+                }
+                let (id, needs) = (Line(&plugin.id), needs.join(", "));
+                problems
+                    .push(("blocked", format!("plugin `{id}` is not started: it needs {needs}")));
             }
         }
         problems
-    }
-
-    /// An instance and how it is.
-    fn with_state(&self, id: &str) -> String {
-        let other = self.plugins.iter().find(|plugin| plugin.id == id);
-        let state = other.map_or("not there", |other| other.state.as_str());
-        format!("`{id}` ({state})")
     }
 
     /// The table alone.
@@ -99,6 +126,10 @@ impl StartReport {
                 plugin.provides.join(", "),
             ]);
         }
+        for [cells @ .., last] in &mut rows {
+            cells.iter_mut().for_each(|text| *text = cell(text, CELL));
+            *last = cell(last, LAST_CELL);
+        }
         let widths: Vec<usize> = (0..6)
             .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
             .collect();
@@ -115,24 +146,52 @@ impl StartReport {
     }
 }
 
-impl fmt::Display for StartReport {
+/// A text as it fits into a table.
+fn cell(text: &str, width: usize) -> String {
+    let text = Line(text).to_string();
+    match text.char_indices().nth(width) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+impl Display for StartReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.table())?;
-        for problem in self.problems() {
-            write!(f, "\nproblem: {problem}\n")?;
-        }
-        for notice in &self.resolution.notices {
-            write!(f, "\nnotice: {notice}\n")?;
-        }
-        for plugin in &self.plugins {
-            for warning in &plugin.warnings {
-                write!(f, "\nwarning: plugin `{}`: {warning}\n", plugin.id)?;
+        let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+        for (kind, problem) in self.problems_by_kind() {
+            let count = kinds.entry(kind).or_default();
+            *count += 1;
+            if *count <= PRINTED {
+                write!(f, "\nproblem: {problem}\n")?;
             }
         }
-        for (path, reason) in &self.ignored {
-            write!(f, "\nignored: {}: {reason}\n", path.display())?;
+        for (kind, count) in kinds {
+            if count > PRINTED {
+                write!(f, "\nproblem: … and {} more ({kind})\n", count - PRINTED)?;
+            }
         }
-        Ok(())
+        print(f, "notice", &self.resolution.notices)?;
+        let warnings: Vec<String> = (self.plugins.iter())
+            .flat_map(|plugin| plugin.warnings.iter().map(move |warning| (&plugin.id, warning)))
+            .map(|(id, warning)| format!("plugin `{}`: {}", Line(id), Line(warning)))
+            .collect();
+        print(f, "warning", &warnings)?;
+        let ignored: Vec<String> = (self.ignored.iter())
+            .map(|(path, reason)| format!("{}: {}", Line(path.display()), Line(reason)))
+            .collect();
+        print(f, "ignored", &ignored)
+    }
+}
+
+/// The first of `items`, and how many more there are.
+fn print<T: Display>(f: &mut fmt::Formatter<'_>, what: &str, items: &[T]) -> fmt::Result {
+    for item in items.iter().take(PRINTED) {
+        write!(f, "\n{what}: {item}\n")?;
+    }
+    match items.len().saturating_sub(PRINTED) {
+        0 => Ok(()),
+        more => write!(f, "\n{what}: … and {more} more\n"),
     }
 }
 

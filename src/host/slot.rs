@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hotshoe_abi::plain::{Lines, MESSAGE};
 use hotshoe_abi::{AbiBytes, AbiPlugin, AbiStorage};
 
 use super::context::InstanceContext;
@@ -38,30 +39,6 @@ pub(crate) struct Slot {
     pub(crate) warnings: Vec<String>,
     /// What the instance before it left for it.
     pub(crate) saved: Option<AbiBytes>,
-}
-
-/// The same error once more.
-pub(super) fn copy(error: &Error) -> Error {
-    let mut copy = Error::new(error.kind(), error.message());
-    if let Some(plugin) = error.plugin() {
-        copy = copy.with_plugin(plugin);
-    }
-    if let Some(phase) = error.phase() {
-        copy = copy.with_phase(phase);
-    }
-    if let Some(path) = error.path() {
-        copy = copy.with_path(path);
-    }
-    if let Some(location) = error.location() {
-        copy = copy.with_location(location);
-    }
-    if let Some(help) = error.help() {
-        copy = copy.with_help(help);
-    }
-    match std::error::Error::source(error) {
-        Some(cause) => copy.caused_by(cause),
-        None => copy,
-    }
 }
 
 /// What a running instance holds.
@@ -117,7 +94,8 @@ impl Slot {
 
     /// Failed in `phase`.
     pub(crate) fn fail(&mut self, phase: Phase, error: Error) {
-        tracing::error!(plugin = self.id, %phase, error = %error.message(), "failed");
+        let message = Lines(error.message(), Some(MESSAGE));
+        tracing::error!(plugin = self.id, %phase, error = %message, "failed");
         self.step(Event::Failed { phase, error: error.message().to_owned() });
         self.error = Some(Arc::new(error));
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_lite::future::block_on;
+use hotshoe_abi::plain::Line;
 use hotshoe_abi::{AbiBytes, AbiContext, AbiContributions, AbiLog, AbiPlugin, PluginModuleRef};
 
 use super::collect::{Collector, Contributions};
@@ -150,7 +151,7 @@ impl Core {
                     message.push_str(&self.where_to_look(&slot.config.plugin));
                 }
                 slot.step(Event::Verified);
-                slot.fail(Phase::Resolve, Error::new(ErrorKind::Unresolved, message));
+                slot.fail(Phase::Resolve, Error::__laid_out(ErrorKind::Unresolved, message));
             }
         }
         for blocked in &found.report.blocked {
@@ -169,13 +170,14 @@ impl Core {
         });
         let directories = &self.config.plugins.directories;
         let looked: Vec<String> = directories.iter().map(|at| at.display().to_string()).collect();
+        let looked = looked.join(", ");
         match (compiled_in, looked.is_empty()) {
             (true, _) => format!(
                 "\n  found: it is compiled into this program, which does not ask for it: add \
                  \"{plugin}\" to `linked`"
             ),
             (false, true) => "\n  looked in: no directory is configured".to_owned(),
-            (false, false) => format!("\n  looked in: {}", looked.join(", ")),
+            (false, false) => format!("\n  looked in: {}", Line(looked)),
         }
     }
 
@@ -251,7 +253,7 @@ impl Core {
         slot.warnings = context.warnings();
         slot.warnings.extend(candidate.warning.clone());
         for warning in &slot.warnings {
-            tracing::warn!(plugin = slot.id, "{warning}");
+            tracing::warn!(plugin = slot.id, "{}", Line(warning));
         }
         let refused = context.refused();
         if !refused.is_empty() {

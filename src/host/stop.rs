@@ -9,7 +9,7 @@ use hotshoe_abi::__stable::ROption;
 use hotshoe_abi::AbiBytes;
 
 use super::core::Core;
-use super::slot::{Running, copy};
+use super::slot::Running;
 use crate::contract::{Error, Result};
 use crate::gateway::Removed;
 use crate::lifecycle::{Event, Phase, Worker};
@@ -140,7 +140,7 @@ impl Core {
                     tracing::info!(plugin = id, "stopped");
                 }
                 Err(error) => {
-                    errors.push(copy(&error));
+                    errors.push(error.clone());
                     slot.fail(Phase::Stop, error);
                 }
             }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::Phase;
-use super::brevity::brief;
 use crate::contract::{Error, ErrorKind, Result};
 use crate::runtime::become_own_thread;
 
@@ -135,7 +134,6 @@ impl<T: Send + 'static> Worker<T> {
         let outcome = self.outcome();
         outcome.map_err(|error| {
             let phase = self.stage.phase();
-            let error = brief(error);
             let error =
                 if error.phase().is_some() { error } else { error.with_phase(phase.as_str()) };
             let error = if error.is_panic() && error.help().is_none() {

@@ -1,6 +1,5 @@
 //! The life of an instance: its states, and calls with a deadline.
 
-mod brevity;
 mod call;
 mod phase;
 

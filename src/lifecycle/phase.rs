@@ -56,6 +56,7 @@
 
 use std::fmt;
 
+use hotshoe_abi::plain::Line;
 use serde::{Deserialize, Serialize};
 
 /// The step that is being executed, for errors, logs and metrics.
@@ -331,8 +332,8 @@ impl fmt::Display for State {
     /// With details: `failed in load: no such file`, `blocked by clock, audit`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed { phase, error } => write!(f, "failed in {phase}: {error}"),
-            Self::Blocked { by } => write!(f, "blocked by {}", by.join(", ")),
+            Self::Failed { phase, error } => write!(f, "failed in {phase}: {}", Line(error)),
+            Self::Blocked { by } => write!(f, "blocked by {}", Line(by.join(", "))),
             other => f.pad(other.as_str()),
         }
     }

@@ -9,6 +9,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use hotshoe_abi::plain::Line;
 use semver::{Version, VersionReq};
 use serde::Serialize;
 
@@ -76,8 +77,8 @@ pub enum Target {
 impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Plugin(name) => write!(f, "plugin `{name}`"),
-            Self::Service(name) => write!(f, "service `{name}`"),
+            Self::Plugin(name) => write!(f, "plugin `{}`", Line(name)),
+            Self::Service(name) => write!(f, "service `{}`", Line(name)),
         }
     }
 }

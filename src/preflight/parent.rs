@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use hotshoe_abi::plain::Line;
 use parking_lot::Mutex;
 
 use super::protocol::{Job, Step};
@@ -17,8 +18,9 @@ use crate::config::SecurityPolicy;
 use crate::contract::{Error, ErrorKind, Result, ResultExt};
 use crate::verify::{LibraryFile, Stamp};
 
-/// What remains of the child's standard error, in characters.
+/// What remains of the child's standard error, in characters; and so many bytes of its end are read.
 const SHOWN: usize = 200;
+const READ: u64 = 8192;
 
 /// Tries libraries in children.
 #[derive(Debug)]
@@ -252,10 +254,14 @@ fn would_block(error: &std::io::Error) -> bool {
 
 /// The last that the child printed, mostly why it ended.
 fn last_line(path: &Path) -> Option<String> {
-    let text = std::fs::read(path).ok()?;
-    let text = String::from_utf8_lossy(&text);
+    let mut file = File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(READ))).ok()?;
+    let mut end = Vec::new();
+    file.take(READ).read_to_end(&mut end).ok()?;
+    let text = String::from_utf8_lossy(&end);
     let line = text.lines().rfind(|line| !line.trim().is_empty())?;
-    Some(line.chars().filter(|c| !c.is_control()).take(SHOWN).collect())
+    Some(line.chars().take(SHOWN).collect())
 }
 
 /// A child that does not outlive its trial.
@@ -308,7 +314,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(path = %self.0.display(), %error, "a temporary folder stays");
+            tracing::warn!(path = %Line(self.0.display()), %error, "a temporary folder stays");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 
+use hotshoe_abi::plain::Line;
 use semver::Version;
 use serde::Serialize;
 
@@ -10,8 +11,11 @@ use crate::manifest::Requirement;
 
 use super::problem::{Nearest, Problem, Want};
 
+/// So many problems, blocked instances and notices are printed.
+const PRINTED: usize = 20;
+
 /// Why what is not in the plan is not, and what is remarkable about the rest.
-/// Prints whole, one paragraph each.
+/// Prints one paragraph each, and of thousands the first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// What is wrong, with what to do about it.
@@ -106,9 +110,9 @@ impl Report {
         self.problems.is_empty() && self.blocked.is_empty() && self.notices.is_empty()
     }
 
-    /// In words why an instance is not in the plan: its own problems, or the
-    /// shortest chain of blocked instances to one that has some. None if it is
-    /// in the plan, or not known.
+    /// In words why an instance is not in the plan: its first problems, or the
+    /// shortest chain of blocked instances to one that has some, in at most 15
+    /// lines. None if it is in the plan, or not known.
     #[must_use]
     pub fn explain(&self, instance: &str) -> Option<String> {
         let blocked: HashMap<&str, &Blocked> =
@@ -141,16 +145,31 @@ impl Report {
     }
 }
 
-/// `chain` leads from the root of the trouble back to who was asked about.
+/// `chain` leads from the root of the trouble back to who was asked about. With two problems of six
+/// lines each it fits on a screen.
 fn tell(chain: &[&str], problems: &[&Problem]) -> String {
-    let mut text = String::new();
-    for pair in chain.windows(2).rev() {
-        if let [by, waits] = pair {
-            text.push_str(&format!("`{waits}` waits for `{by}`, which cannot start.\n"));
-        }
+    const PROBLEMS: usize = 2;
+    const WAITING: usize = 2;
+    let mut lines: Vec<String> = Vec::new();
+    match chain {
+        [root, between @ .., by, waits] if between.len() + 2 > WAITING => lines.push(format!(
+            "`{}` waits for `{}`, which waits by way of {} more for `{}`, which cannot start.",
+            Line(waits),
+            Line(by),
+            between.len(),
+            Line(root)
+        )),
+        _ => lines.extend(chain.windows(2).rev().map(|pair| {
+            format!("`{}` waits for `{}`, which cannot start.", Line(pair[1]), Line(pair[0]))
+        })),
     }
-    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    text + &told.join("\n")
+    lines.extend(problems.iter().take(PROBLEMS).map(ToString::to_string));
+    match problems.len().saturating_sub(PROBLEMS) {
+        0 => {}
+        1 => lines.push("… and 1 more problem".into()),
+        more => lines.push(format!("… and {more} more problems")),
+    }
+    lines.join("\n")
 }
 
 impl fmt::Display for Report {
@@ -165,25 +184,34 @@ impl fmt::Display for Report {
             self.blocked.len(),
             self.notices.len()
         )?;
-        for problem in &self.problems {
-            write!(f, "\n\nproblem: {problem}")?;
-        }
-        for (at, blocked) in self.blocked.iter().enumerate() {
-            write!(f, "{}blocked: {blocked}", if at == 0 { "\n\n" } else { "\n" })?;
-        }
-        for (at, notice) in self.notices.iter().enumerate() {
-            write!(f, "{}notice: {notice}", if at == 0 { "\n\n" } else { "\n" })?;
-        }
-        Ok(())
+        print(f, "problem", "\n\n", &self.problems)?;
+        print(f, "blocked", "\n", &self.blocked)?;
+        print(f, "notice", "\n", &self.notices)
+    }
+}
+
+/// The first of `items`, and how many more there are.
+fn print<T: fmt::Display>(
+    f: &mut fmt::Formatter<'_>,
+    what: &str,
+    between: &str,
+    items: &[T],
+) -> fmt::Result {
+    for (at, item) in items.iter().take(PRINTED).enumerate() {
+        write!(f, "{}{what}: {item}", if at == 0 { "\n\n" } else { between })?;
+    }
+    match items.len().saturating_sub(PRINTED) {
+        0 => Ok(()),
+        more => write!(f, "{between}{what}: … and {more} more"),
     }
 }
 
 impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 5;
-        write!(f, "`{}` waits for ", self.instance)?;
+        write!(f, "`{}` waits for ", Line(&self.instance))?;
         for (at, by) in self.by.iter().take(SHOWN).enumerate() {
-            write!(f, "{}`{by}`", if at == 0 { "" } else { ", " })?;
+            write!(f, "{}`{}`", if at == 0 { "" } else { ", " }, Line(by))?;
         }
         if self.by.len() > SHOWN {
             write!(f, " and {} more", self.by.len() - SHOWN)?;
@@ -194,6 +222,12 @@ impl fmt::Display for Blocked {
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Line(fmt::from_fn(|f| self.tell(f))).fmt(f)
+    }
+}
+
+impl Notice {
+    fn tell(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lowered { instance, plugin, chosen, best, because } => {
                 write!(f, "`{instance}` runs {plugin} {chosen} instead of {best}, because ")?;

@@ -1,7 +1,11 @@
 //! Problems in words: what was expected and by whom, what was found, and, on the
 //! last line, what to do. Six lines at most, however much there is to tell.
+//!
+//! Ids, names and origins come from others, so each line is written as one [`Line`].
 
 use std::fmt;
+
+use hotshoe_abi::plain::Line;
 
 use crate::manifest::Target;
 
@@ -12,6 +16,11 @@ use super::problem::{
 
 /// How many lines of a message go to what was found.
 const SHOWN: usize = 3;
+
+/// A line of a message, whatever the names in it.
+fn line(f: &mut fmt::Formatter<'_>, what: fmt::Arguments<'_>) -> fmt::Result {
+    writeln!(f, "{}", Line(what))
+}
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,7 +36,7 @@ impl fmt::Display for Problem {
 
 impl fmt::Display for Asker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` ({} {})", self.instance, self.plugin, self.version)
+        Line(format_args!("`{}` ({} {})", self.instance, self.plugin, self.version)).fmt(f)
     }
 }
 
@@ -37,8 +46,8 @@ pub(super) struct Named<'a>(pub &'a Target);
 impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Target::Plugin(id) => write!(f, "plugin `{id}`"),
-            Target::Service(name) => write!(f, "service `{name}`"),
+            Target::Plugin(id) => write!(f, "plugin `{}`", Line(id)),
+            Target::Service(name) => write!(f, "service `{}`", Line(name)),
         }
     }
 }
@@ -51,7 +60,7 @@ impl fmt::Display for Want {
                 write!(f, "{verb} {} {}", Named(&it.target), it.range)
             }
             Self::Instance(need) => {
-                write!(f, "needs instance `{}` ({})", need.instance, need.reason)
+                write!(f, "needs instance `{}` ({})", Line(&need.instance), Line(&need.reason))
             }
         }
     }
@@ -59,11 +68,11 @@ impl fmt::Display for Want {
 
 impl fmt::Display for Present {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.plugin, self.version)?;
+        write!(f, "{} {}", Line(&self.plugin), self.version)?;
         if let Some((service, version)) = &self.service {
-            write!(f, " with {service} {version}")?;
+            write!(f, " with {} {version}", Line(service))?;
         }
-        write!(f, " ({})", self.origin)
+        write!(f, " ({})", Line(&self.origin))
     }
 }
 
@@ -81,6 +90,12 @@ impl Present {
 
 impl fmt::Display for Nearest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Line(fmt::from_fn(|f| self.tell(f))).fmt(f)
+    }
+}
+
+impl Nearest {
+    fn tell(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Disabled { instance, plugin } => {
                 write!(f, "instance `{instance}` of plugin `{plugin}` is present but disabled")
@@ -108,7 +123,7 @@ impl fmt::Display for Nearest {
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} {}, which is not there.", self.asker, self.want)?;
+        line(f, format_args!("{} {}, which is not there.", self.asker, self.want))?;
         for near in self.nearest.iter().take(SHOWN) {
             writeln!(f, "  found: {near}")?;
         }
@@ -116,8 +131,7 @@ impl fmt::Display for Missing {
         if hidden > 0 {
             writeln!(f, "  found: {hidden} more")?;
         }
-        f.write_str("  help: ")?;
-        self.help(f)
+        write!(f, "  help: {}", Line(fmt::from_fn(|f| self.help(f))))
     }
 }
 
@@ -174,14 +188,24 @@ impl Missing {
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { refused, kept, target, .. } = self;
-        writeln!(f, "{refused} and {kept} require different versions of {}.", Named(target))?;
-        writeln!(
+        let (asked, had) = (&self.refused_range, &self.kept_range);
+        let target = Named(target);
+        line(f, format_args!("{refused} and {kept} require different versions of {target}."))?;
+        let (instance, other) = (&kept.instance, &refused.instance);
+        line(
             f,
-            "  found: `{}` requires {} and gets it, `{}` requires {} and cannot start",
-            kept.instance, self.kept_range, refused.instance, self.refused_range
+            format_args!(
+                "  found: `{instance}` requires {had} and gets it, `{other}` requires {asked} and cannot start"
+            ),
         )?;
-        writeln!(f, "  found: {}", Few(&self.present))?;
-        write!(f, "  help: ")?;
+        line(f, format_args!("  found: {}", Few(&self.present)))?;
+        write!(f, "  help: {}", Line(fmt::from_fn(|f| self.help(f))))
+    }
+}
+
+impl Conflict {
+    fn help(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { refused, kept, target, .. } = self;
         match target {
             Target::Plugin(id) => write!(
                 f,
@@ -222,14 +246,14 @@ impl fmt::Display for Cycle {
         let skipped = self.links.len().saturating_sub(LONGEST);
         for (at, link) in self.links.iter().enumerate() {
             if skipped == 0 || at < LONGEST / 2 || at >= LONGEST / 2 + skipped {
-                write!(f, "{} -> ", link.from)?;
+                write!(f, "{} -> ", Line(&link.from))?;
             } else if at == LONGEST / 2 {
                 write!(f, "({skipped} more) -> ")?;
             }
         }
-        writeln!(f, "{}", self.links.first().map_or("", |link| link.from.as_str()))?;
+        writeln!(f, "{}", Line(self.links.first().map_or("", |link| link.from.as_str())))?;
         for link in self.links.iter().take(SHOWN) {
-            writeln!(f, "  found: `{}` {}", link.from, link.because)?;
+            line(f, format_args!("  found: `{}` {}", link.from, link.because))?;
         }
         match self.links.len().saturating_sub(SHOWN) {
             0 => {}
@@ -244,11 +268,11 @@ impl fmt::Display for Cycle {
 
 impl fmt::Display for NoCandidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { instance, plugin, .. } = self;
+        let (instance, plugin) = (Line(&self.instance), Line(&self.plugin));
         match (&self.pin, self.present.as_slice()) {
             (Some(pin), present @ [first, ..]) => {
                 writeln!(f, "`{instance}` pins plugin `{plugin}` to {pin}, which is not there.")?;
-                writeln!(f, "  found: {}{}", Few(present), first.note())?;
+                line(f, format_args!("  found: {}{}", Few(present), first.note()))?;
                 write!(f, "  help: install plugin `{plugin}` {pin}, or change the pin.")
             }
             _ => {
@@ -257,7 +281,10 @@ impl fmt::Display for NoCandidate {
                     "`{instance}` is an instance of plugin `{plugin}`, which is not there."
                 )?;
                 if !self.similar.is_empty() {
-                    writeln!(f, "  found: plugins with similar names: {}", Few(&self.similar))?;
+                    line(
+                        f,
+                        format_args!("  found: plugins with similar names: {}", Few(&self.similar)),
+                    )?;
                 }
                 write!(
                     f,
@@ -271,7 +298,8 @@ impl fmt::Display for NoCandidate {
 
 impl fmt::Display for DuplicateInstance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} instances have the id `{}`; none is started.", self.copies, self.instance)?;
+        let (copies, id) = (self.copies, Line(&self.instance));
+        writeln!(f, "{copies} instances have the id `{id}`; none is started.")?;
         f.write_str("  help: give each instance an id of its own.")
     }
 }

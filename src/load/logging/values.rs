@@ -1,5 +1,6 @@
 //! Values that crossed, as values of `tracing`.
 
+use hotshoe_abi::plain::Lines;
 use hotshoe_abi::{AbiField, value_kind};
 use tracing::Value;
 use tracing::field::{DisplayValue, Field, ValueSet, display};
@@ -14,20 +15,22 @@ enum HostValue<'a> {
     F64(f64),
     Bool(bool),
     Str(&'a str),
-    /// What was formatted in the plugin; goes to `record_debug`, unquoted.
-    Formatted(DisplayValue<&'a str>),
+    /// What was formatted in the plugin; goes to `record_debug`, unquoted. So it is shown as text:
+    /// no line of it begins where those of records do.
+    Formatted(DisplayValue<Lines<&'a str>>),
 }
 
 impl<'a> HostValue<'a> {
-    fn new(field: &AbiField<'a>) -> Self {
+    fn new(field: &AbiField<'a>, name: &str) -> Self {
         match field.kind {
             value_kind::I64 => Self::I64(field.bits.cast_signed()),
             value_kind::U64 => Self::U64(field.bits),
             value_kind::F64 => Self::F64(f64::from_bits(field.bits)),
             value_kind::BOOL => Self::Bool(field.bits != 0),
-            value_kind::STR => Self::Str(field.text.as_str()),
+            // Subscribers quote all texts but this one.
+            value_kind::STR if name != "message" => Self::Str(field.text.as_str()),
             // `DEBUG`, and whatever a newer plugin may send: it has a text.
-            _ => Self::Formatted(display(field.text.as_str())),
+            _ => Self::Formatted(display(Lines(field.text.as_str(), None))),
         }
     }
 
@@ -55,7 +58,8 @@ impl Site {
         let mut values: [Option<(&Field, HostValue<'_>)>; MAX_FIELDS] =
             [const { None }; MAX_FIELDS];
         let own = fields.iter().filter_map(|field| {
-            Some((self.own_fields().get(field.index as usize)?, HostValue::new(field)))
+            let own = self.own_fields().get(field.index as usize)?;
+            Some((own, HostValue::new(field, own.name())))
         });
         let plugin = plugin.map(|plugin| (self.plugin_field(), HostValue::Str(plugin)));
         for (slot, value) in values.iter_mut().zip(own.take(MAX_FIELDS - 1).chain(plugin)) {
