@@ -294,11 +294,8 @@ fn one_version_in_two_files_is_refused_in_both() {
     let rig = Rig::with("faulty");
     rig.change("faulty", "libfaulty-copy.so", &[("version", "1.2.0", "1.2.0")]);
     assert_snapshot!(rig.outcome(FAULTY), @r"
-    problem: plugin `faulty` failed to discover: one file for version 1.2.0 was expected, this is one of 2; also <folder>/plugins/libfaulty.so
+    problem: plugin `faulty` failed to discover: one file for version 1.2.0 was expected, there are 2; also <folder>/plugins/libfaulty.so
       file: <folder>/plugins/libfaulty-copy.so
-      help: keep one of them; to run it twice, name two instances in the configuration
-    problem: plugin `faulty` failed to discover: one file for version 1.2.0 was expected, this is one of 2; also <folder>/plugins/libfaulty-copy.so
-      file: <folder>/plugins/libfaulty.so
       help: keep one of them; to run it twice, name two instances in the configuration
     ");
 }

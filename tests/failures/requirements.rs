@@ -70,11 +70,8 @@ fn a_requirement_that_two_files_hold_is_explained() {
     rig.add("faulty");
     rig.change("faulty", "libfaulty-copy.so", &[]);
     assert_snapshot!(rig.outcome(FAULTY), @r"
-    problem: plugin `faulty` failed to discover: one file for version 1.2.0 was expected, this is one of 2; also <folder>/plugins/libfaulty.so
+    problem: plugin `faulty` failed to discover: one file for version 1.2.0 was expected, there are 2; also <folder>/plugins/libfaulty.so
       file: <folder>/plugins/libfaulty-copy.so
-      help: keep one of them; to run it twice, name two instances in the configuration
-    problem: plugin `faulty` failed to discover: one file for version 1.2.0 was expected, this is one of 2; also <folder>/plugins/libfaulty-copy.so
-      file: <folder>/plugins/libfaulty.so
       help: keep one of them; to run it twice, name two instances in the configuration
     problem: plugin `needy` is not started: it needs `faulty` (failed)
     ");

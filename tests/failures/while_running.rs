@@ -190,8 +190,8 @@ fn adding_a_file_twice_or_a_second_copy_of_it_is_refused() {
     let error = host.add(rig.path("copy.so")).wait().unwrap_err();
     assert_eq!(get(&host, "faulty"), "200 faulty 1");
     assert_snapshot!(rig.error(&error), @r"
-    plugin `faulty` failed to discover: one file for version 1.2.0 was expected, this is one of 2; also <folder>/plugins/libfaulty.so
-      file: <folder>/copy.so
+    plugin `faulty` failed to discover: one file for version 1.2.0 was expected, there are 2; also <folder>/copy.so
+      file: <folder>/plugins/libfaulty.so
       help: keep one of them; to run it twice, name two instances in the configuration
     ");
     // It is as if it had not been added: the one that runs is added already, and can be restarted.
