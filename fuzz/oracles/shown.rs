@@ -13,6 +13,10 @@ pub fn refusal(message: &impl Display) {
         assert!(text.lines().count() <= 15, "more than 15 lines:\n{text}");
         assert!(text.chars().count() <= LONGEST, "{} characters: {text}", text.chars().count());
         harmless(&text);
+        // Nor would it show one in another order.
+        let turned =
+            text.chars().find(|c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'));
+        assert!(turned.is_none(), "{turned:?} in the message {text:?}");
     }
 }
 

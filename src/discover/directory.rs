@@ -52,7 +52,6 @@ pub(crate) fn scan(directory: &Path, verifier: &Verifier) -> Result<Found> {
     for path in paths {
         look_at(path, verifier, &mut found);
     }
-    refuse_duplicates(&mut found);
     Ok(found)
 }
 
@@ -69,7 +68,8 @@ pub(crate) fn look_at(path: PathBuf, verifier: &Verifier, found: &mut Found) {
     }
 }
 
-/// Two files with the same id and version: nobody can say which one was meant, so neither is.
+/// Files with the same id and version: nobody can say which one was meant, so none is. For all that was
+/// found at once: of three files, two in one directory must not leave the third.
 pub(crate) fn refuse_duplicates(found: &mut Found) {
     let mut by_name: BTreeMap<(String, String), Vec<Candidate>> = BTreeMap::new();
     for candidate in found.candidates.drain(..) {

@@ -318,3 +318,21 @@ impl Drop for Folder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_child_that_printed_without_end_only_the_end_is_read() {
+        let folder = Folder::new().unwrap();
+        let path = folder.0.join("stderr");
+        let mut file = File::create(&path).unwrap();
+        // A hole: it takes no space, and whoever reads all of it needs a terabyte.
+        file.set_len(1 << 40).unwrap();
+        file.seek(SeekFrom::End(0)).unwrap();
+        file.write_all(format!("\nthe {}\n\n", "end ".repeat(100)).as_bytes()).unwrap();
+        let line = last_line(&path).unwrap();
+        assert!(line.starts_with("the end end") && line.chars().count() == SHOWN, "{line}");
+    }
+}

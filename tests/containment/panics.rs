@@ -314,23 +314,23 @@ fn with_a_novel(mount: Mount) {
     let cage = Cage::new(mount, "panics_with_a_novel");
     assert_snapshot!(cage.refusal("config.panic = true"), @r"
     [panic, initialize] problem: plugin `panics-with-a-novel` failed to initialize: panicked: It was a dark and stormy night.
-    It was a dark and stormy night.
-    It was a dark and stormy night.
-    It was a dark and stormy night.
-    It was a dark and stormy night.
-    It was a dark and stormy night. … (and 9994 more lines)
+        It was a dark and stormy night.
+        It was a dark and stormy night.
+        It was a dark and stormy night.
+        It was a dark and stormy night.
+        It was a dark and stormy night. … (and 9994 more lines)
       at: tests/zoo/examples/panics_with_a_novel.rs:_
       help: a panic is a bug of the plugin: tell its author
     ");
     assert_snapshot!(cage.refusal("config.panic = false"), @r"
     [error, initialize] problem: plugin `panics-with-a-novel` failed to initialize: It was a dark and stormy night.
-    It was a dark and stormy night.
-    It was a dark and stormy night.
-    It was a dark and stormy night.
-    It was a dark and stormy night.
-    It was a dark and stormy night. … (and 9994 more lines)
+        It was a dark and stormy night.
+        It was a dark and stormy night.
+        It was a dark and stormy night.
+        It was a dark and stormy night.
+        It was a dark and stormy night. … (and 9994 more lines)
       help: It was a dark and stormy night.
-    It was a dark and stormy night.
-    It was a dark and stormy night. … (and 9997 more lines)
+        It was a dark and stormy night.
+        It was a dark and stormy night. … (and 9997 more lines)
     ");
 }

@@ -52,6 +52,26 @@ fn every_kind_of_value_arrives_in_its_own_type() {
 }
 
 #[test]
+fn what_was_formatted_in_the_plugin_begins_no_record() {
+    let seen = seen_from(|| {
+        tracing::info!(message = "\u{1b}[2J");
+        tracing::info!(value = %"a\n\nERROR b\u{202e}", text = "a\nb", "first\n  second");
+    });
+    let [Seen::Event { fields: first, .. }, Seen::Event { fields: second, .. }] = &seen[..] else {
+        panic!("{seen:?}")
+    };
+    assert_eq!(first[0], ("message".to_owned(), "debug \\u{1b}[2J".to_owned()));
+    let wanted = expected(&[
+        ("message", "debug first\n    second"),
+        ("value", "debug a\n    ERROR b\\u{202e}"),
+        // Subscribers quote it.
+        ("text", "str \"a\\nb\""),
+        ("plugin", "str \"keys\""),
+    ]);
+    assert_eq!(second, &wanted);
+}
+
+#[test]
 fn a_record_keeps_the_place_it_was_made_at() {
     let line = line!() + 1;
     let seen = seen_from(|| tracing::warn!(target: "keys::sync", "late"));
