@@ -67,7 +67,7 @@ impl StartReport {
         self.problems_by_kind().into_iter().map(|(_, problem)| problem).collect()
     }
 
-    /// The same, each with its kind in a word.
+    /// The same, each with its kind in a word: of an error, the phase, or blocked.
     fn problems_by_kind(&self) -> Vec<(&'static str, String)> {
         let mut problems: Vec<(&str, String)> = (self.refused.iter())
             .map(|error| (error.kind().as_str(), format!("{error:#}")))
@@ -79,10 +79,10 @@ impl StartReport {
         told.extend(problems.iter().map(|(_, problem)| problem.as_str()));
         for plugin in &self.plugins {
             if let Some(error) = &plugin.error
-                && matches!(plugin.state, State::Failed { .. })
+                && let State::Failed { phase, .. } = &plugin.state
                 && told.insert(error)
             {
-                failed.push(("failed", error.clone()));
+                failed.push((phase.as_str(), error.clone()));
             }
         }
         problems.extend(failed);
