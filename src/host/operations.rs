@@ -1,15 +1,16 @@
 //! What the operations of [`PluginHost`](super::PluginHost) are made of.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hotshoe_abi::__stable::RString;
 
 use super::core::{Core, Operation};
 use crate::contract::{Call, Error, ErrorKind, Result};
+use crate::discover::Source;
 use crate::lifecycle::{Event, State};
-use crate::verify;
+use crate::verify::{self, Stamp, Verdict};
 
 /// The only error; of several, one that names them all.
 pub(super) fn first_of(errors: Vec<Error>) -> Result<()> {
@@ -80,9 +81,50 @@ impl Core {
         }
     }
 
-    /// What was removed and is in this file may run again; the ids of its instances.
+    /// The path by which this file is found among the sources: a directory of plugins may be a link, or
+    /// relative, and nobody must take one file for two.
+    pub(super) fn found_as(&self, file: &Path) -> Result<PathBuf> {
+        let unknown = |error: std::io::Error| {
+            Error::new(ErrorKind::Io, "the file cannot be opened")
+                .caused_by(&error)
+                .with_path(file)
+                .with_help("correct the path")
+        };
+        let resolved = file.canonicalize().map_err(unknown)?;
+        let whole = std::path::absolute(file).map_err(unknown)?;
+        let found = |path: &Path| {
+            let folder = path.parent()?.canonicalize().ok()?;
+            let mut directories = self.config.plugins.directories.iter();
+            let here = directories.find(|at| at.canonicalize().is_ok_and(|at| at == folder))?;
+            Some(here.join(path.file_name()?))
+        };
+        Ok(found(&whole).or_else(|| found(&resolved)).unwrap_or(resolved))
+    }
+
+    /// Whether what is in this file, now, runs.
+    pub(super) fn runs(&self, file: &Path) -> bool {
+        let named = |error: &Arc<Error>| error.path().is_some_and(|path| *file == *path);
+        if self.found.read().refused.iter().any(named) {
+            return false;
+        }
+        let Ok(metadata) = file.metadata() else { return false };
+        let now = Stamp::of(&metadata);
+        self.slots.read().values().filter(|slot| slot.state.is_serving()).any(|slot| {
+            matches!(
+                slot.candidate.as_ref().map(|candidate| &candidate.source),
+                Some(Source::File(own)) if own.path() == file && *own.stamp() == now
+            )
+        })
+    }
+
+    /// What was removed and is in this file may run again, if the file may be loaded; the ids of its
+    /// instances.
     pub(super) fn take_back(&self, operation: &mut Operation, file: &Path) -> Vec<String> {
-        let Some(manifest) = verify::peek(file) else { return Vec::new() };
+        if operation.removed.is_empty() {
+            return Vec::new();
+        }
+        let Ok(Verdict::Plugin(verified)) = self.verifier.verify(file) else { return Vec::new() };
+        let manifest = verified.manifest;
         let configured = &self.config.plugins.instances;
         let of_it = |id: &String| {
             configured.get(id).map_or(id, |instance| &instance.plugin) == &manifest.id
@@ -128,6 +170,21 @@ impl Core {
             slot.step(Event::Disabled);
         }
         errors.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Stops an instance for good and forgets it.
+    pub(super) fn remove(&self, operation: &mut Operation, id: &str) -> Result<()> {
+        self.must_know(id)?;
+        let stopped = self.disable(operation, id);
+        operation.switched.remove(id);
+        operation.yielded.remove(id);
+        operation.removed.insert(id.to_owned());
+        if let Some(mut slot) = self.slots.write().remove(id)
+            && slot.state != State::Retired
+        {
+            slot.step(Event::Retired);
+        }
+        stopped
     }
 
     /// The generic entry of an instance, inside its gate and the deadline.

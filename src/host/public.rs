@@ -17,7 +17,7 @@ use crate::contract::{
     Call, Error, ErrorKind, Health, Request, Response, Result, ResultExt, Storage,
 };
 use crate::extension::{ExtensionPoint, Handle};
-use crate::lifecycle::{Event, State};
+use crate::lifecycle::State;
 use crate::metrics::Figure;
 use crate::runtime::{Pending, on_own_thread};
 use crate::sdk::Metric;
@@ -205,11 +205,8 @@ impl PluginHost {
     pub fn add(&self, file: impl Into<PathBuf>) -> Pending<StartReport> {
         let file = file.into();
         self.operate("add", move |core, operation| {
-            let file = file
-                .canonicalize()
-                .describe_as(ErrorKind::Io, "the file cannot be opened")
-                .map_err(|error| error.with_path(&file).with_help("correct the path"))?;
-            operation.added.insert(file.clone());
+            let file = core.found_as(&file)?;
+            let is_new = operation.added.insert(file.clone());
             let removed = core.take_back(operation, &file);
             core.bring_up(operation, &BTreeSet::new());
             let active = core.slots.read().values().any(|slot| {
@@ -220,8 +217,14 @@ impl PluginHost {
             }
             let why = core.why_not(&file);
             // As if it had not been added.
-            operation.added.remove(&file);
-            operation.removed.extend(removed);
+            if is_new {
+                operation.added.remove(&file);
+            }
+            for id in removed {
+                // Another file of the plugin may have started in its place.
+                let _ = core.remove(operation, &id);
+                operation.removed.insert(id);
+            }
             core.bring_up(operation, &BTreeSet::new());
             Err(why)
         })
@@ -285,19 +288,7 @@ impl PluginHost {
     /// [`ErrorKind::NotFound`]; the first failure to stop.
     pub fn remove(&self, instance: &str) -> Pending<()> {
         let id = instance.to_owned();
-        self.operate("remove", move |core, operation| {
-            core.must_know(&id)?;
-            let stopped = core.disable(operation, &id);
-            operation.switched.remove(&id);
-            operation.yielded.remove(&id);
-            operation.removed.insert(id.clone());
-            if let Some(mut slot) = core.slots.write().remove(&id)
-                && slot.state != State::Retired
-            {
-                slot.step(Event::Retired);
-            }
-            stopped
-        })
+        self.operate("remove", move |core, operation| core.remove(operation, &id))
     }
 
     /// Tells how busy the application is, on whatever scale its configuration uses: instances with

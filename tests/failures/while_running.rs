@@ -1,5 +1,6 @@
 //! Files that come, go and change while the host runs, and plugins that are switched on and off.
 
+use hotshoe::PluginHost;
 use insta::assert_snapshot;
 
 use crate::support;
@@ -92,7 +93,7 @@ fn another_version_in_another_file_is_taken_by_a_restart() {
     rig.change("faulty", "libfaulty-1.3.so", &[("version", "1.2.0", "1.3.0")]);
     let report = host.rescan().wait().unwrap();
     assert_eq!(rig.told(&report), "nothing");
-    let version = |host: &hotshoe::PluginHost| host.plugin("faulty").unwrap().version.unwrap();
+    let version = |host: &PluginHost| host.plugin("faulty").unwrap().version.unwrap();
     assert_eq!(version(&host).to_string(), "1.2.0");
     host.restart("faulty").wait().unwrap();
     assert_eq!(version(&host).to_string(), "1.3.0");
@@ -197,6 +198,99 @@ fn adding_a_file_twice_or_a_second_copy_of_it_is_refused() {
     // It is as if it had not been added: the one that runs is added already, and can be restarted.
     assert_eq!(rig.told(&host.report()), "nothing");
     host.add(rig.plugin("libfaulty.so")).wait().unwrap();
+    host.restart("faulty").wait().unwrap();
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn an_add_that_fails_does_not_take_back_the_one_before() {
+    let rig = Rig::with("faulty");
+    let file = rig.path("needy.so");
+    std::fs::copy(support::library("needy"), &file).unwrap();
+    let (host, _) = rig.start(&format!("auto_load = false\n{FAULTY}"));
+    host.add(&file).wait().unwrap();
+    host.disable("needy").wait().unwrap();
+    let error = host.add(&file).wait().unwrap_err();
+    assert_snapshot!(rig.error(&error), @r#"
+    `needy` was disabled while the host ran; `enable("needy")` starts it
+      file: <folder>/needy.so
+    "#);
+    host.enable("needy").wait().unwrap();
+    assert_eq!(state(&host, "needy"), "active");
+    host.stop().wait().unwrap();
+}
+
+/// What runs is the old one: that it may go on does not mean that the new one was added.
+#[test]
+fn adding_a_file_that_is_no_longer_what_runs_is_refused() {
+    let rig = Rig::with("faulty");
+    let (host, _) = rig.start(&format!("{FAULTY}\n[plugins.security.minimum]\nfaulty = \"1.2.0\""));
+    let file = rig.plugin("libfaulty.so");
+    let mut told = Vec::new();
+    for version in ["1.1.0", "1.3.0"] {
+        change(&support::library("faulty"), &file, &[("version", "1.2.0", version)]);
+        told.push(rig.error(&host.add(&file).wait().unwrap_err()));
+        assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    }
+    assert_snapshot!(told.join("\n"), @"
+    plugin `faulty` failed to verify: version 1.2.0 or later was expected, this is version 1.1.0
+      file: <folder>/plugins/libfaulty.so
+      help: update the plugin, or lower `faulty` in [plugins.security.minimum]
+    plugin `faulty` 1.3.0 is not used: another version, file or mount of it is in use
+      file: <folder>/plugins/libfaulty.so
+      help: restart the instance to use a higher version, or configure another one
+    ");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn what_was_removed_does_not_come_back_with_a_file_that_may_not_be_loaded() {
+    let rig = Rig::with("faulty");
+    let (host, _) = rig.start(&format!("{FAULTY}\n[plugins.security.minimum]\nfaulty = \"1.2.0\""));
+    host.remove("faulty").wait().unwrap();
+    let file = rig.path("older.so");
+    change(&support::library("faulty"), &file, &[("version", "1.2.0", "1.1.0")]);
+    let error = host.add(&file).wait().unwrap_err();
+    assert_snapshot!(rig.error(&error), @"
+    plugin `faulty` failed to verify: version 1.2.0 or later was expected, this is version 1.1.0
+      file: <folder>/older.so
+      help: update the plugin, or lower `faulty` in [plugins.security.minimum]
+    ");
+    assert!(host.plugin("faulty").is_none());
+    assert_eq!(get(&host, "faulty"), "404 not found");
+    host.stop().wait().unwrap();
+}
+
+#[test]
+fn what_was_removed_does_not_come_back_in_place_of_a_version_that_fails() {
+    let rig = Rig::new();
+    rig.make("victim", "1.0.0", &[]);
+    let newer = rig.make("victim", "2.0.0", &["requires|plugin|absent|^1"]);
+    let file = rig.path("newer.so");
+    std::fs::rename(newer, &file).unwrap();
+    let (host, _) = rig.start("[plugins.victim]\nconfig.threshold = 1");
+    assert_eq!(get(&host, "victim"), "200 victim 1");
+    host.remove("victim").wait().unwrap();
+    host.add(&file).wait().unwrap_err();
+    assert!(host.plugin("victim").is_none());
+    assert_eq!(get(&host, "victim"), "404 not found");
+    host.rescan().wait().unwrap();
+    assert!(host.plugin("victim").is_none());
+    host.stop().wait().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_in_a_directory_that_has_two_names_is_added_once() {
+    let rig = Rig::new();
+    std::os::unix::fs::symlink(rig.path("plugins"), rig.path("link")).unwrap();
+    let mut config = rig.config(FAULTY);
+    config.plugins.directories = vec![rig.path("link")];
+    let host = PluginHost::builder().config(config).data_dir(rig.path("data")).build().unwrap();
+    host.start().wait().unwrap();
+    host.add(rig.add("faulty")).wait().unwrap();
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
     host.restart("faulty").wait().unwrap();
     assert_eq!(get(&host, "faulty"), "200 faulty 1");
     host.stop().wait().unwrap();
