@@ -35,7 +35,7 @@ impl Core {
         let mut refused = Vec::new();
         let mut ignored = Vec::new();
         let candidates = self.candidates(operation, retry, &mut refused, &mut ignored);
-        let (mut instances, disabled) = self.instances(operation, &candidates);
+        let (mut instances, disabled) = self.instances(operation, &candidates, &mut refused);
         self.cap(&mut instances, &mut refused);
         let storage = match storage::choose(
             self.config.plugins.storage.as_deref(),
@@ -200,6 +200,7 @@ impl Core {
         &self,
         operation: &Operation,
         candidates: &[Candidate],
+        refused: &mut Vec<Error>,
     ) -> (Vec<InstanceConfig>, Vec<InstanceConfig>) {
         let plugins = &self.config.plugins;
         let mut all: Vec<InstanceConfig> = plugins.instances.values().cloned().collect();
@@ -213,8 +214,13 @@ impl Core {
                 Source::File(file) => operation.added.contains(file.path()),
             };
             let wanted = plugins.auto_load || by_hand;
-            if wanted && !configured.contains(id) && seen.insert(id) {
-                all.push(InstanceConfig::new(id));
+            if !wanted || configured.contains(id) || !seen.insert(id) {
+                continue;
+            }
+            // Whoever names a plugin must not take an instance's storage, grants and settings by it.
+            match plugins.instances.get(id) {
+                Some(taken) => refused.push(id_is_taken(candidate, taken)),
+                None => all.push(InstanceConfig::new(id)),
             }
         }
         all.retain(|instance| !operation.removed.contains(&instance.id));
@@ -357,6 +363,27 @@ impl Core {
             Some(root) => root.join(instance),
             None => Path::new("data").join(instance),
         }
+    }
+}
+
+/// The id of this plugin is that of an instance of another one.
+fn id_is_taken(candidate: &Candidate, taken: &InstanceConfig) -> Error {
+    let id = &taken.id;
+    let error = Error::new(
+        ErrorKind::AlreadyExists,
+        format!(
+            "a free id was expected, `{id}` is configured as an instance of the plugin `{}`",
+            taken.plugin
+        ),
+    )
+    .with_plugin(id)
+    .with_phase("resolve")
+    .with_help(format!(
+        "to run it, configure it under another id: plugin = \"{id}\" in [plugins.<id>]"
+    ));
+    match candidate.source.path() {
+        Some(path) => error.with_path(path),
+        None => error,
     }
 }
 

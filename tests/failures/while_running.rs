@@ -296,6 +296,26 @@ fn a_file_in_a_directory_that_has_two_names_is_added_once() {
     host.stop().wait().unwrap();
 }
 
+/// Its storage, its grants and its settings are kept by this id.
+#[test]
+fn a_plugin_named_like_an_instance_of_another_one_does_not_take_its_place() {
+    let rig = Rig::with("faulty");
+    let (host, _) = rig.start("[plugins.own]\nplugin = \"faulty\"\nconfig.threshold = 2");
+    rig.make("own", "9.0.0", &[]);
+    let report = host.rescan().wait().unwrap();
+    assert_snapshot!(rig.told(&report), @r#"
+    problem: plugin `own` failed to resolve: a free id was expected, `own` is configured as an instance of the plugin `faulty`
+      file: <folder>/plugins/libown-9.0.0.so
+      help: to run it, configure it under another id: plugin = "own" in [plugins.<id>]
+    "#);
+    host.restart("own").wait().unwrap();
+    assert_eq!(get(&host, "own"), "200 own 2");
+    host.stop().wait().unwrap();
+    let (host, _) = rig.start("[plugins.own]\nplugin = \"faulty\"\nconfig.threshold = 2");
+    assert_eq!(get(&host, "own"), "200 own 2");
+    host.stop().wait().unwrap();
+}
+
 #[test]
 fn adding_a_plugin_that_fails_or_lacks_something_says_why() {
     let rig = Rig::new();
