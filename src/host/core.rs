@@ -1,7 +1,7 @@
 //! What a host consists of, shared by its handles, its operations and its plugins' contexts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,7 +23,7 @@ use crate::resolve::Report;
 use crate::runtime::{Background, Timekeeper};
 use crate::sdk::LinkedPlugin;
 use crate::services::ServiceRegistry;
-use crate::verify::{Stamp, Verifier};
+use crate::verify::{LibraryFile, Stamp, Verifier};
 
 /// One host.
 pub(crate) struct Core {
@@ -40,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) operation: Mutex<Operation>,
     /// Read by anybody, written by operations only, never across a plugin's code.
     pub(crate) slots: RwLock<BTreeMap<String, Slot>>,
+    /// Libraries that are open. They stay so, whatever becomes of their instances.
+    libraries: Mutex<HashMap<Identity, OpenLibrary>>,
     pub(crate) found: RwLock<Findings>,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) events: EventBus,
@@ -67,42 +69,42 @@ pub(crate) struct Operation {
     pub(crate) switched: BTreeMap<String, bool>,
     /// Instances disabled because of the load.
     pub(crate) yielded: BTreeSet<String>,
-    /// Libraries that are open. They stay so.
-    pub(crate) modules: HashMap<PathBuf, OpenLibrary>,
     /// Files already reported.
     pub(crate) reported: BTreeSet<PathBuf>,
     /// After the last stop nothing starts any more.
     pub(crate) closed: bool,
 }
 
-/// An open library.
-pub(crate) struct OpenLibrary {
-    pub(crate) module: PluginModuleRef,
-    /// What its file was when it was opened.
-    stamp: Option<Stamp>,
+/// By what an open library is known.
+#[derive(PartialEq, Eq, Hash)]
+enum Identity {
+    /// The digest of the bytes, if these and no others are loaded.
+    Bytes([u8; 32]),
+    /// Otherwise the path, since the system's loader knows it by that.
+    Path(PathBuf),
 }
 
-impl OpenLibrary {
-    pub(super) fn new(module: PluginModuleRef, path: &Path) -> Self {
-        Self { module, stamp: stamp(path) }
-    }
-
-    /// The loader knows libraries by name: a new build under the old name is not what runs.
-    pub(super) fn warn_if_changed(&self, instance: &str, path: &Path) {
-        let now = stamp(path);
-        if now.is_some() && now != self.stamp {
-            tracing::warn!(
-                plugin = instance,
-                path = %Line(path.display()),
-                "the file has changed since it was opened: the code that is open goes on, until \
-                 the program is restarted or the new build gets another file name"
-            );
+impl Identity {
+    fn of(file: &LibraryFile) -> Self {
+        match file.digest() {
+            Some(digest) => Self::Bytes(digest),
+            None => Self::Path(file.path().to_owned()),
         }
     }
 }
 
-fn stamp(path: &Path) -> Option<Stamp> {
-    Some(Stamp::of(&std::fs::metadata(path).ok()?))
+/// An open library.
+struct OpenLibrary {
+    module: PluginModuleRef,
+    /// What its file was when it was verified.
+    stamp: Stamp,
+}
+
+impl OpenLibrary {
+    /// Whether the file holds another build by now.
+    fn differs_from(&self, file: &LibraryFile) -> bool {
+        file.digest().is_none() && self.stamp != *file.stamp()
+    }
 }
 
 /// What the last look at the sources found.
@@ -134,6 +136,7 @@ impl Core {
             host_services,
             operation: Mutex::default(),
             slots: RwLock::default(),
+            libraries: Mutex::default(),
             found: RwLock::default(),
             gateway: Arc::new(gateway),
             events: EventBus::new(background.clone()),
@@ -167,6 +170,32 @@ impl Core {
         self.shared.lock().entry(name.to_owned()).or_default().clone()
     }
 
+    /// Keeps a library that was opened, also if its instance fails: it is what will be there next time.
+    pub(super) fn keep_library(&self, file: &LibraryFile, module: PluginModuleRef) {
+        let library = OpenLibrary { module, stamp: file.stamp().clone() };
+        self.libraries.lock().insert(Identity::of(file), library);
+    }
+
+    /// Whether the library of this file is open.
+    pub(super) fn has_library(&self, file: &LibraryFile) -> bool {
+        self.libraries.lock().contains_key(&Identity::of(file))
+    }
+
+    /// The library of this file, if it is open.
+    pub(super) fn library(&self, instance: &str, file: &LibraryFile) -> Option<PluginModuleRef> {
+        let libraries = self.libraries.lock();
+        let library = libraries.get(&Identity::of(file))?;
+        if library.differs_from(file) {
+            tracing::warn!(
+                plugin = instance,
+                path = %Line(file.path().display()),
+                "the file has changed since it was opened: the code that is open goes on, until \
+                 the program is restarted or the new build gets another file name"
+            );
+        }
+        Some(library.module)
+    }
+
     /// The running instance `id`, or why it is not there.
     ///
     /// # Errors
@@ -193,5 +222,43 @@ impl Core {
 impl Drop for Core {
     fn drop(&mut self) {
         self.end.0.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+    use crate::sdk::{Context, NoConfig, Plugin};
+
+    struct Nothing;
+
+    impl Plugin for Nothing {
+        type Config = NoConfig;
+
+        async fn initialize(_: Context, _: NoConfig) -> Result<Self> {
+            Ok(Self)
+        }
+    }
+
+    /// While the instance starts, say: what counts is what was verified, not what is there afterwards.
+    #[test]
+    fn a_file_that_was_exchanged_after_it_was_opened_is_told_from_the_library_that_is_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("libit.so");
+        let verified = |text: &str| {
+            std::fs::write(folder.path().join("new"), text).unwrap();
+            std::fs::rename(folder.path().join("new"), &path).unwrap();
+            LibraryFile::received(path.clone(), File::open(&path).unwrap()).unwrap()
+        };
+        let core = Core::bare();
+        let opened = verified("one build");
+        let exchanged = verified("another one");
+        core.keep_library(&opened, crate::plugin!(Nothing, id = "it").module());
+        let libraries = core.libraries.lock();
+        let library = &libraries[&Identity::of(&exchanged)];
+        assert!(library.differs_from(&exchanged));
+        assert!(!library.differs_from(&opened));
     }
 }

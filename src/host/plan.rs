@@ -102,15 +102,15 @@ impl Core {
         // candidate: its code is still there.
         for slot in self.slots.read().values() {
             let Some(candidate) = &slot.candidate else { continue };
-            let open = slot.path().is_some_and(|path| operation.modules.contains_key(path));
-            if slot.running.is_none() && !(open && retry.contains(&slot.id)) {
+            let Source::File(file) = &candidate.source else { continue };
+            if slot.running.is_none() && !(retry.contains(&slot.id) && self.has_library(file)) {
                 continue;
             }
             let there = found.candidates.iter().any(|other| {
                 other.manifest.id == candidate.manifest.id
                     && other.manifest.version == candidate.manifest.version
             });
-            if !there && matches!(candidate.source, Source::File(_)) {
+            if !there {
                 found.candidates.push((**candidate).clone());
             }
         }

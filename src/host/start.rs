@@ -1,7 +1,6 @@
 //! Bringing instances up: level by level, side by side within a level.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,7 +10,7 @@ use hotshoe_abi::{AbiBytes, AbiContext, AbiContributions, AbiLog, AbiPlugin, Plu
 
 use super::collect::{Collector, Contributions};
 use super::context::InstanceContext;
-use super::core::{Core, OpenLibrary, Operation};
+use super::core::{Core, Operation};
 use super::plan::Intent;
 use super::slot::{Running, Slot};
 use crate::config::{ConfigError, InstanceConfig, Timeouts};
@@ -37,7 +36,6 @@ struct Mounted {
     plugin: AbiPlugin,
     contributions: Contributions,
     gate: Arc<Gate>,
-    opened: Option<(PathBuf, PluginModuleRef)>,
     took: std::time::Duration,
 }
 
@@ -60,7 +58,7 @@ impl Core {
         let intent = self.intend(operation, retry);
         self.settle(&intent, retry);
         for level in &intent.plan.levels {
-            let failed = self.start_level(operation, &intent, level);
+            let failed = self.start_level(&intent, level);
             if failed && self.config.plugins.strict {
                 break;
             }
@@ -182,17 +180,12 @@ impl Core {
     }
 
     /// Starts the instances of one level; whether one of them failed.
-    fn start_level(
-        self: &Arc<Self>,
-        operation: &mut Operation,
-        intent: &Intent,
-        level: &[Step],
-    ) -> bool {
+    fn start_level(self: &Arc<Self>, intent: &Intent, level: &[Step]) -> bool {
         let mut failed = false;
         for batch in level.chunks(SIDE_BY_SIDE) {
             let batch: Vec<(Order, Worker<Mounted>)> = batch
                 .iter()
-                .filter_map(|step| self.order(operation, step))
+                .filter_map(|step| self.order(step))
                 .map(|mut order| {
                     let worker = order.spawn();
                     (order, worker)
@@ -203,7 +196,7 @@ impl Core {
             let mut up = Vec::new();
             for (order, worker) in batch {
                 match worker.wait() {
-                    Ok(mounted) => up.push(self.install(operation, order, mounted)),
+                    Ok(mounted) => up.push(self.install(order, mounted)),
                     Err(error) => {
                         failed = true;
                         self.give_up(&order, error);
@@ -224,7 +217,7 @@ impl Core {
     }
 
     /// What a worker needs to bring up one instance; nothing if it runs or cannot.
-    fn order(self: &Arc<Self>, operation: &Operation, step: &Step) -> Option<Order> {
+    fn order(self: &Arc<Self>, step: &Step) -> Option<Order> {
         let mut slots = self.slots.write();
         let down: Vec<String> = step
             .depends_on
@@ -243,10 +236,7 @@ impl Core {
         let candidate = slot.candidate.clone()?;
         let data_dir = self.data_dir(&slot.id);
         let open = match &candidate.source {
-            Source::File(file) => operation.modules.get(file.path()).map(|library| {
-                library.warn_if_changed(&slot.id, file.path());
-                library.module
-            }),
+            Source::File(file) => self.library(&slot.id, file),
             Source::Linked(_) => None,
         };
         let context = InstanceContext::new(self, &slot.config, &candidate, data_dir);
@@ -271,15 +261,7 @@ impl Core {
     }
 
     /// Takes over what a worker brought up. Its gate is still closed.
-    fn install(
-        &self,
-        operation: &mut Operation,
-        order: Order,
-        mounted: Mounted,
-    ) -> (String, Arc<Gate>) {
-        if let Some((path, module)) = mounted.opened {
-            operation.modules.insert(path.clone(), OpenLibrary::new(module, &path));
-        }
+    fn install(&self, order: Order, mounted: Mounted) -> (String, Arc<Gate>) {
         let id = order.config.id.clone();
         let mut contributions = mounted.contributions;
         for service in contributions.services.drain(..) {
@@ -401,7 +383,7 @@ impl Order {
     /// From a candidate to a started instance, on the worker's thread.
     fn mount(mut self, stage: &Stage) -> Result<Mounted> {
         let begin = Instant::now();
-        let (module, opened) = self.module()?;
+        let module = self.module()?;
         stage.enter(Phase::Initialize, self.timeouts.initialize)?;
         let settings = self.settings()?;
         let context = AbiContext::new(self.context.clone());
@@ -427,13 +409,13 @@ impl Order {
             // Dropped here, where the deadline holds, before anybody hears of the failure.
             drop(self.core.gateway.draft(|routes| routes.give_back(&self.config.id)));
         })?;
-        Ok(Mounted { plugin, contributions, gate, opened, took: begin.elapsed() })
+        Ok(Mounted { plugin, contributions, gate, took: begin.elapsed() })
     }
 
-    /// The functions of the plugin; with the path, if its library was opened just now.
-    fn module(&self) -> Result<(PluginModuleRef, Option<(PathBuf, PluginModuleRef)>)> {
+    /// The functions of the plugin.
+    fn module(&self) -> Result<PluginModuleRef> {
         let file = match &self.candidate.source {
-            Source::Linked(plugin) => return Ok((plugin.module(), None)),
+            Source::Linked(plugin) => return Ok(plugin.module()),
             Source::File(file) => file,
         };
         let module = match self.open {
@@ -442,6 +424,7 @@ impl Order {
                 self.preflight(file)?;
                 let module = load::open(file, &self.candidate.manifest)?;
                 self.attach_log(module);
+                self.core.keep_library(file, module);
                 module
             }
         };
@@ -459,7 +442,7 @@ impl Order {
             .with_path(file.path())
             .with_help("give the new build another file name, or restart the program"));
         }
-        Ok((module, self.open.is_none().then(|| (file.path().to_owned(), module))))
+        Ok(module)
     }
 
     /// Tries the library in a child process, if the operator wants that.

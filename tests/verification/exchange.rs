@@ -254,6 +254,24 @@ fn two_hosts_with_the_same_pinned_plugin_share_one_library() {
     hosts.iter().for_each(|host| host.stop().wait().unwrap());
 }
 
+/// What is loaded from memory is known by its bytes, not by its file's name.
+#[cfg(target_os = "linux")]
+#[test]
+fn another_pinned_version_is_taken_from_the_same_file_by_a_restart() {
+    let rig = Rig::with("faulty");
+    let file = rig.plugin("libfaulty.so");
+    let newer = rig.change("faulty", "newer", &[("version", "1.2.0", "1.3.0")]);
+    let old = pin("faulty", &file).replace("1.0.0", "1.2.0");
+    let new = pin("faulty", &newer).replace("1.0.0", "1.3.0");
+    let (_, new) = new.split_once('\n').unwrap();
+    let (host, _) = rig.start(&format!("[plugins.faulty]\nconfig.threshold = 1\n{old}{new}"));
+    std::fs::rename(newer, file).unwrap();
+    host.restart("faulty").wait().unwrap();
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    assert_eq!(host.plugin("faulty").unwrap().version.unwrap().to_string(), "1.3.0");
+    host.stop().wait().unwrap();
+}
+
 /// What this process has mapped.
 fn mapped() -> String {
     std::fs::read_to_string("/proc/self/maps").expect("Linux says so")
