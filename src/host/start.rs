@@ -383,7 +383,7 @@ impl Order {
     /// From a candidate to a started instance, on the worker's thread.
     fn mount(mut self, stage: &Stage) -> Result<Mounted> {
         let begin = Instant::now();
-        let module = self.module()?;
+        let module = self.module(stage)?;
         stage.enter(Phase::Initialize, self.timeouts.initialize)?;
         let settings = self.settings()?;
         let context = AbiContext::new(self.context.clone());
@@ -413,7 +413,7 @@ impl Order {
     }
 
     /// The functions of the plugin.
-    fn module(&self) -> Result<PluginModuleRef> {
+    fn module(&self, stage: &Stage) -> Result<PluginModuleRef> {
         let file = match &self.candidate.source {
             Source::Linked(plugin) => return Ok(plugin.module()),
             Source::File(file) => file,
@@ -422,6 +422,8 @@ impl Order {
             Some(module) => module,
             None => {
                 self.preflight(file)?;
+                // What was given up meanwhile is not to run anything any more.
+                stage.check()?;
                 let module = load::open(file, &self.candidate.manifest)?;
                 self.attach_log(module);
                 self.core.keep_library(file, module);

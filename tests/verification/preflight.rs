@@ -5,8 +5,8 @@ use std::path::Path;
 use hotshoe::PluginHost;
 use insta::assert_snapshot;
 
-use crate::support::rig::{Rig, get};
-use crate::support::said::state;
+use crate::support::rig::{Rig, change, get};
+use crate::support::said::{state, until};
 
 const HELPER: &str = env!("CARGO_BIN_EXE_hotshoe-preflight");
 
@@ -68,6 +68,75 @@ fn what_hangs_there_is_refused_here() {
       file: <folder>/plugins/libfaulty.so
       help: it was tried in a child process, which was killed; raise `load_timeout` if it needs longer
     ");
+}
+
+/// A trial may take long, and decides nothing about what takes the file's name meanwhile.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_is_exchanged_while_it_is_tried_is_refused() {
+    let (rig, release) = (Rig::with("faulty"), "release");
+    let host = rig.host(&config(
+        HELPER,
+        &format!("config.initialize = \"hang\"\nconfig.release = {:?}", rig.path(release)),
+    ));
+    let starting = host.start();
+    let file = rig.plugin("libfaulty.so");
+    until("a trial of the library", || is_mapped_by_a_child(&file));
+    change(&crate::support::library("faulty"), &file, &[("version", "1.2.0", "1.3.0")]);
+    std::fs::write(rig.path(release), "").unwrap();
+    let report = starting.wait().unwrap();
+    assert_eq!((get(&host, "steady").as_str(), state(&host, "faulty")), ("200 steady 1", "failed"));
+    assert_snapshot!(rig.told(&report), @"
+    problem: plugin `faulty` failed to load: the file that was verified was expected, it was exchanged or changed since
+      file: <folder>/plugins/libfaulty.so
+      help: restart or enable the plugin: its file is then verified anew
+    ");
+    host.stop().wait().unwrap();
+}
+
+/// Whether a process that this one started has a file mapped.
+#[cfg(target_os = "linux")]
+fn is_mapped_by_a_child(file: &Path) -> bool {
+    let own = std::process::id().to_string();
+    let is_child = |status: &str| {
+        status.lines().any(|line| line.strip_prefix("PPid:").is_some_and(|id| id.trim() == own))
+    };
+    let read =
+        |process: &Path, what| std::fs::read_to_string(process.join(what)).unwrap_or_default();
+    std::fs::read_dir("/proc").unwrap().flatten().map(|process| process.path()).any(|process| {
+        is_child(&read(&process, "status"))
+            && read(&process, "maps").contains(&file.display().to_string())
+    })
+}
+
+/// Its settings come from a pipe that says nothing until it was given up.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_was_given_up_before_it_was_tried_is_not_opened_any_more() {
+    let rig = Rig::bare();
+    let file = rig.make("late", "1.0.0", &[]);
+    let pipe = rig.path("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let (host, _) = rig.start(&format!(
+        "[plugins.security]\npreflight = true\npreflight_helper = \"{HELPER}\"\n\
+         [plugins.late]\nload_timeout = \"500ms\"\n\
+         config.threshold = 1\nconfig.release = {{ file = {pipe:?} }}"
+    ));
+    assert_eq!(state(&host, "late"), "failed");
+    assert!(has_thread("hotshoe late"), "it waits for the pipe");
+    std::fs::write(&pipe, "nowhere").unwrap();
+    until("the end of the thread", || !has_thread("hotshoe late"));
+    let mapped = std::fs::read_to_string("/proc/self/maps").unwrap();
+    assert!(!mapped.contains(&file.display().to_string()), "it was opened");
+    host.stop().wait().unwrap();
+}
+
+#[cfg(target_os = "linux")]
+fn has_thread(name: &str) -> bool {
+    std::fs::read_dir("/proc/self/task").unwrap().flatten().any(|thread| {
+        std::fs::read_to_string(thread.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+    })
 }
 
 #[test]
