@@ -69,10 +69,17 @@ pub(crate) struct Operation {
     pub(crate) switched: BTreeMap<String, bool>,
     /// Instances disabled because of the load.
     pub(crate) yielded: BTreeSet<String>,
-    /// Files already reported.
-    pub(crate) reported: BTreeSet<PathBuf>,
+    /// What was last reported of a file.
+    reported: BTreeMap<PathBuf, String>,
     /// After the last stop nothing starts any more.
     pub(crate) closed: bool,
+}
+
+impl Operation {
+    /// Whether this is not what was last reported of it.
+    pub(super) fn is_news(&mut self, of: PathBuf, text: &str) -> bool {
+        self.reported.insert(of, text.to_owned()).as_deref() != Some(text)
+    }
 }
 
 /// By what an open library is known.
@@ -260,5 +267,15 @@ mod tests {
         let library = &libraries[&Identity::of(&exchanged)];
         assert!(library.differs_from(&exchanged));
         assert!(!library.differs_from(&opened));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_news_until_it_was_said() {
+        let mut operation = Operation::default();
+        let mut news = |of: &str, text| operation.is_news(of.into(), text);
+        assert!(news("a.so", "it is not signed"));
+        assert!(!news("a.so", "it is not signed"));
+        assert!(news("b.so", "it is not signed"));
+        assert!(news("a.so", "it was changed"));
     }
 }

@@ -346,12 +346,13 @@ impl Core {
     fn note(&self, operation: &mut Operation, refused: &[Error], ignored: &[(PathBuf, String)]) {
         for error in refused {
             let key = PathBuf::from(error.path().unwrap_or(error.message()));
-            if operation.reported.insert(key) {
-                tracing::error!("{error:#}");
+            let text = format!("{error:#}");
+            if operation.is_news(key, &text) {
+                tracing::error!("{text}");
             }
         }
         for (path, reason) in ignored {
-            if operation.reported.insert(path.clone()) {
+            if operation.is_news(path.clone(), reason) {
                 tracing::warn!(path = %Line(path.display()), "ignored: {}", Line(reason));
             }
         }
