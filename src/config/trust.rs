@@ -31,29 +31,30 @@ use super::{id, key_path::Shown};
 pub struct TrustedKey {
     /// The key itself, or where it is.
     pub public_key: PublicKey,
-    /// The ids of the plugins that it may sign; a final `*` stands for any ending. Empty: all.
-    pub plugins: Vec<String>,
+    /// The ids of the plugins that it may sign; a final `*` stands for any ending. `None`: all.
+    pub plugins: Option<Vec<String>>,
 }
 
 impl TrustedKey {
     /// A key that may sign every plugin.
     pub fn new(public_key: PublicKey) -> Self {
-        Self { public_key, plugins: Vec::new() }
+        Self { public_key, plugins: None }
     }
 
     /// This key, for these plugins only; a final `*` stands for any ending.
     pub fn only_for<I: Into<String>>(mut self, plugins: impl IntoIterator<Item = I>) -> Self {
-        self.plugins = plugins.into_iter().map(Into::into).collect();
+        self.plugins = Some(plugins.into_iter().map(Into::into).collect());
         self
     }
 
     /// Whether it may sign that plugin.
     pub fn covers(&self, plugin: &str) -> bool {
-        self.plugins.is_empty()
-            || self.plugins.iter().any(|pattern| match pattern.strip_suffix('*') {
+        self.plugins.as_ref().is_none_or(|plugins| {
+            plugins.iter().any(|pattern| match pattern.strip_suffix('*') {
                 Some(start) => plugin.starts_with(start),
                 None => pattern == plugin,
             })
+        })
     }
 }
 
@@ -83,14 +84,14 @@ pub(super) fn keys(
             report.push(ProblemKind::Value, &entry.path, &entry.key, message, help);
         }
         let public_key = found.and_then(|found| public_key(&found, base_dir, report));
-        let mut plugins = Vec::new();
-        if let Some(entry) = section.take("plugins", report) {
-            plugins = entry.texts(report, "a list of plugin ids").unwrap_or_default();
+        let plugins = section.take("plugins", report).map(|entry| {
+            let plugins = entry.texts(report, "a list of plugin ids").unwrap_or_default();
             if plugins.is_empty() {
                 let help = "leave `plugins` out for a key that may sign every plugin";
                 entry.problem(report, "a key for no plugin is of no use", help);
             }
-        }
+            plugins
+        });
         section.finish(report);
         if let Some(public_key) = public_key {
             keys.insert(name, TrustedKey { public_key, plugins });

@@ -3,7 +3,7 @@
 use semver::Version;
 
 use super::{config, problems};
-use crate::config::{LoadFrom, PublicKey, SecurityPolicy};
+use crate::config::{LoadFrom, PublicKey, SecurityPolicy, TrustedKey};
 
 const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -25,6 +25,14 @@ fn a_key_signs_every_plugin_unless_it_names_some() {
     assert!(covered("all", "anything"));
     assert!(covered("some", "hkp") && covered("some", "storage-sqlite"));
     assert!(!covered("some", "hkps") && !covered("some", "keydb"));
+}
+
+/// A list that was computed, and is empty.
+#[test]
+fn a_key_for_no_plugin_signs_none() {
+    let key = TrustedKey::new(PublicKey::Text(KEY.into()));
+    assert!(key.covers("hkp"));
+    assert!(!key.only_for(Vec::<String>::new()).covers("hkp"));
 }
 
 #[test]
