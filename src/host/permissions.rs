@@ -234,7 +234,9 @@ impl Inner {
 
     fn note(&mut self, decision: Permission) {
         if self.log.len() == KEPT {
-            self.log.pop_front();
+            // No manifest, however much it asks for, drives out what people decided.
+            let by_nobody = |old: &Permission| !matches!(old.by, Authority::Person { .. });
+            self.log.remove(self.log.iter().position(by_nobody).unwrap_or(0));
         }
         self.log.push_back(decision);
     }
@@ -446,6 +448,17 @@ mod tests {
         let log = book.log();
         assert_eq!(log.len(), KEPT);
         assert_eq!(told(&log[..1]), ["mail request granted by ada"]);
+    }
+
+    #[test]
+    fn no_manifest_drives_a_decision_of_a_person_out_of_the_log() {
+        let book = PermissionBook::default();
+        book.change(&asked("mail", &["request"], &[]), &change("request", false)).unwrap();
+        let many: Vec<String> = (0..2 * KEPT).map(|at| format!("shared:{at}")).collect();
+        book.open(asked("flood", &many.iter().map(String::as_str).collect::<Vec<_>>(), &[]));
+        let log = book.log();
+        assert_eq!(log.len(), KEPT);
+        assert_eq!(told(&log[..1]), ["mail request refused by ada"]);
     }
 
     #[test]

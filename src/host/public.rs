@@ -209,10 +209,7 @@ impl PluginHost {
             let is_new = operation.added.insert(file.clone());
             let removed = core.take_back(operation, &file);
             core.bring_up(operation, &BTreeSet::new());
-            let active = core.slots.read().values().any(|slot| {
-                slot.state.is_serving() && slot.path().is_some_and(|path| *path == file)
-            });
-            if active {
+            if core.runs(&file) {
                 return Ok(StartReport::of(core));
             }
             let why = core.why_not(&file);
@@ -430,7 +427,7 @@ impl PluginHost {
 
     /// Every decision about permissions since this host was built, oldest first: what manifests
     /// and configurations said, when that was new, and every [`grant`](Self::grant) and
-    /// [`revoke`](Self::revoke) as it was worded. Beyond 4,096 the oldest go.
+    /// [`revoke`](Self::revoke) as it was worded. Beyond 4,096 the oldest go, those of people last.
     pub fn permission_log(&self) -> Vec<Permission> {
         self.core().permissions.log()
     }
