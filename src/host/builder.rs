@@ -7,7 +7,7 @@ use hotshoe_abi::plain::Line;
 
 use super::core::Core;
 use super::public::PluginHost;
-use crate::config::{Config, InstanceConfig, Linked};
+use crate::config::{Config, InstanceConfig, Linked, Signatures};
 use crate::contract::{Error, ErrorKind, Result, ResultExt};
 use crate::extension::ExtensionPoint;
 use crate::manifest::Provision;
@@ -162,7 +162,7 @@ impl PluginHostBuilder {
         PluginHost::new(core, self.health_path.as_deref())
     }
 
-    /// Keys that are read and checked, and that nothing acts on yet: better said than believed.
+    /// Keys that are read and checked, and that nothing acts on: better said than believed.
     fn warn_of_what_is_not_enforced(&self) {
         let security = &self.config.plugins.security;
         let idle = [
@@ -172,6 +172,12 @@ impl PluginHostBuilder {
         for (key, _) in idle.into_iter().filter(|(_, set)| *set) {
             tracing::warn!(
                 "`[plugins.security] {key}` is set, and this version does not enforce it"
+            );
+        }
+        if security.signatures == Signatures::Off && !security.keys.is_empty() {
+            tracing::warn!(
+                "`[plugins.security.keys]` names whose signatures count, and nobody looks at \
+                 signatures: set `signatures` to \"require\" or \"warn\""
             );
         }
     }

@@ -149,6 +149,17 @@ fn a_policy_that_opens_no_door_is_told_in_the_log() {
     assert_snapshot!(trail, @r#" WARN hotshoe::host::permissions: `[plugins.security] permissions` names "storrage", which opens no door of this host; did you mean "storage"?"#);
 }
 
+#[test]
+fn keys_whose_signatures_nobody_looks_at_are_told_in_the_log() {
+    let rig = Rig::new();
+    let key = "[plugins.security.keys.releases]\n\
+        public_key = \"RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3\"";
+    let trail = Trail::of("hotshoe=warn", || drop(rig.host(key)));
+    assert_snapshot!(trail, @r#" WARN hotshoe::host::builder: `[plugins.security.keys]` names whose signatures count, and nobody looks at signatures: set `signatures` to "require" or "warn""#);
+    let warn = format!("[plugins.security]\nsignatures = \"warn\"\n{key}");
+    assert_eq!(Trail::of("hotshoe=warn", || drop(rig.host(&warn))), "");
+}
+
 /// Keeps what is logged.
 #[derive(Clone, Default)]
 struct Trail(Arc<Mutex<Vec<u8>>>);
