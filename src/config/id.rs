@@ -5,9 +5,7 @@
 //! leave the data directory.
 
 use super::entry::quote;
-
-/// Names that mean something else below `[plugins]`.
-const RESERVED: [&str; 2] = ["config", "security"];
+use crate::manifest::RESERVED;
 
 /// What to do about an id that is none.
 pub(super) const HELP: &str = "choose another id";

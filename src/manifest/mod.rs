@@ -14,6 +14,7 @@ use semver::{Version, VersionReq};
 use serde::Serialize;
 
 pub use parse::MAX_BYTES;
+pub(crate) use parse::RESERVED;
 
 /// What a plugin says about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -27,6 +27,9 @@ const LONGEST: usize = 1024;
 /// So many characters of a value are repeated in a message.
 const SHOWN: usize = 64;
 
+/// Ids that no plugin has: they mean something else where plugins are configured.
+pub(crate) const RESERVED: [&str; 2] = ["config", "security"];
+
 const HELP: &str = "build the plugin with hotshoe's `export_plugin!` and a current hotshoe";
 
 impl Manifest {
@@ -238,6 +241,12 @@ fn parse_version(text: &str, of: &str) -> Result<Version> {
 
 /// Ids become names of folders and keys, so they are plain.
 fn check_id(id: &str) -> Result<()> {
+    if RESERVED.contains(&id) {
+        return Err(invalid(format!(
+            "`{id}` is no id: the host's configuration has a table of this name"
+        ))
+        .with_help("the plugin's author has to choose another id"));
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if id.len() <= 64 && !id.starts_with('.') && id.chars().all(plain) {
         return Ok(());

@@ -76,8 +76,8 @@ fn a_manifest_that_is_cut_off_is_refused() {
 }
 
 #[test]
-fn an_id_that_could_be_a_path_is_refused() {
-    for id in ["../x", "a/b", ".hidden", "a b", &"x".repeat(65)] {
+fn an_id_that_could_be_a_path_or_cannot_be_configured_is_refused() {
+    for id in ["../x", "a/b", ".hidden", "a b", &"x".repeat(65), "config", "security"] {
         let error = Manifest::parse(&with(&[&format!("id|{id}")])).unwrap_err();
         assert!(error.message().contains("is no id"), "{id}: {error}");
     }
