@@ -4,6 +4,7 @@
 mod support;
 
 mod verification {
+    mod alone;
     mod elf;
     mod exchange;
     mod linkage;
@@ -12,4 +13,5 @@ mod verification {
     mod signatures;
     mod signer;
     mod tampering;
+    mod trials;
 }

@@ -8,6 +8,7 @@ use futures_lite::future::block_on;
 use hotshoe_abi::AbiContext;
 
 use super::protocol::{Job, Step};
+use super::refusal::Refusal;
 use crate::contract::{Error, ErrorKind, Result, ResultExt};
 use crate::load;
 use crate::testing::FakeHost;
@@ -81,14 +82,7 @@ fn serve(parent: Parent, library: File) -> Result<()> {
     });
     match outcome {
         Ok(()) => say(&parent, &Step::Done),
-        Err(error) => say(
-            &parent,
-            &Step::Refused {
-                kind: error.kind().as_str().into(),
-                message: error.message().into(),
-                help: error.help().unwrap_or_default().into(),
-            },
-        ),
+        Err(error) => say(&parent, &Step::Refused(Refusal::of(&error))),
     }
 }
 

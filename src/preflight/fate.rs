@@ -2,8 +2,10 @@
 
 use std::process::ExitStatus;
 
-/// `exited with code 3`, `died of signal 11 (SIGSEGV: a bad access to memory)`.
-pub(super) fn describe(status: ExitStatus) -> String {
+/// `ended the process with code 3`, `died of signal 11 (SIGSEGV: a bad access to memory)`. None if an
+/// application that ignores SIGCHLD kept it from us.
+pub(super) fn describe(status: Option<ExitStatus>) -> String {
+    let Some(status) = status else { return "ended the process".into() };
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return match name(signal) {

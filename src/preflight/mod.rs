@@ -7,7 +7,8 @@
 //!
 //! The child is the host's own program: it calls [`hook`] first thing in `main`, which does nothing
 //! in the host and everything in the child. Or it is a program of its own that does no more than
-//! that, named by `preflight_helper`; this package has one, `hotshoe-preflight`.
+//! that, named by `preflight_helper`; this package has one, `hotshoe-preflight`. It ends with the trial,
+//! and so does what the plugin started in it, unless that left the child's process group.
 //!
 //! ```no_run
 //! fn main() -> hotshoe::Result<()> {
@@ -23,8 +24,16 @@
 
 mod child;
 mod fate;
+mod folder;
+#[cfg(unix)]
+mod kin;
 mod parent;
+mod program;
 mod protocol;
+mod refusal;
+#[cfg(unix)]
+mod talk;
+mod words;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::refusal::Refusal;
+
 /// What is to be tried.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Job {
@@ -34,5 +36,5 @@ pub(super) enum Step {
     /// The instance was dropped, its thread has ended.
     Done,
     /// The library does not open, or its layouts do not agree.
-    Refused { kind: String, message: String, help: String },
+    Refused(Refusal),
 }

@@ -2,6 +2,7 @@
 //!
 //! Well-behaved, it answers `GET /faulty/<instance>` with its instance's id and threshold.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,10 @@ pub enum Fault {
     Hang,
     /// It returns a future that is never ready.
     Pending,
+    /// It ends the process.
+    Abort,
+    /// It prints 512 MiB that end with a curse, and ends the process.
+    Babble,
 }
 
 /// What it does wrong while it contributes.
@@ -131,6 +136,8 @@ impl Faulty {
                 Ok(())
             }
             Fault::Pending => std::future::pending().await,
+            Fault::Abort => std::process::abort(),
+            Fault::Babble => babble(),
         }
     }
 
@@ -158,6 +165,16 @@ impl Faulty {
             }
         }
     }
+}
+
+fn babble() -> ! {
+    let line = [b"x".repeat((1 << 20) - 1), b"\n".to_vec()].concat();
+    for _ in 0..512 {
+        // Whoever reads it may be gone.
+        let _ = std::io::stderr().write_all(&line);
+    }
+    eprintln!("a \u{1b}[31mcurse");
+    std::process::abort()
 }
 
 impl Drop for Faulty {
