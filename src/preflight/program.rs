@@ -8,6 +8,10 @@ use std::sync::atomic::Ordering;
 use super::HOOKED;
 use crate::contract::{Error, ErrorKind, Result, ResultExt};
 
+/// What leads to this program on Linux, though its file were deleted, or replaced by another version.
+#[cfg(target_os = "linux")]
+const ITSELF: &str = "/proc/self/exe";
+
 /// A helper, or this very program.
 #[derive(Debug)]
 pub(super) struct Program {
@@ -38,6 +42,9 @@ impl Program {
             None if HOOKED.load(Ordering::Relaxed) => {
                 let name = std::env::current_exe()
                     .describe_as(ErrorKind::Io, "this program does not know where it is")?;
+                #[cfg(target_os = "linux")]
+                let file = ITSELF.into();
+                #[cfg(not(target_os = "linux"))]
                 let file = name.clone();
                 Ok(Self { file, name })
             }
