@@ -3,6 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 
+use hotshoe_abi::plain::Line;
+
 use crate::contract::{Error, ErrorKind, Result};
 
 /// A folder of its own for one trial, for its owner only.
@@ -43,7 +45,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(path = %self.0.display(), %error, "a temporary folder stays");
+            tracing::warn!(path = %Line(self.0.display()), %error, "a temporary folder stays");
         }
     }
 }
