@@ -59,7 +59,7 @@ fn play(mount: Mount, specimen: &'static str, when: &str) {
     if when == "initialize" {
         println!("{ABOUT_TO}");
         cage.start(&config);
-        return;
+        return await_death();
     }
     let host = cage.running(&config);
     is_well(&host);
@@ -67,4 +67,11 @@ fn play(mount: Mount, specimen: &'static str, when: &str) {
     // In a thread that ends, as those of a server do.
     let thread = std::thread::spawn(move || get(&host, "/fault").map(drop));
     let _ = thread.join();
+    await_death();
+}
+
+/// A thread may have handed over its answer and end only now, and the process with it.
+fn await_death() {
+    let (_open, never) = std::sync::mpsc::channel::<()>();
+    let _ = never.recv_timeout(std::time::Duration::from_secs(10));
 }
