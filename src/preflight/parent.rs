@@ -12,7 +12,7 @@ use super::kin::Kin;
 use super::program::Program;
 use super::protocol::{Job, Step};
 use super::talk::{ANSWERS, Talk};
-use super::{ARGUMENT, fate, words};
+use super::{ARGUMENT, fate};
 use crate::config::SecurityPolicy;
 use crate::contract::{Error, ErrorKind, Result, ResultExt};
 use crate::verify::{LibraryFile, Stamp};
@@ -97,7 +97,7 @@ impl Preflight {
             while let Some(answer) = talk.answer() {
                 match serde_json::from_slice(answer) {
                     Ok(Step::Hello(version)) if version != env!("CARGO_PKG_VERSION") => {
-                        return Err(self.other_version(&words::brief(&version)));
+                        return Err(self.other_version(&version));
                     }
                     Ok(Step::Done) => return Ok(()),
                     Ok(Step::Refused(refusal)) => return Err(refusal.into_error()),

@@ -2,16 +2,8 @@
 
 /// So many characters of a line are shown.
 const WIDTH: usize = 200;
-/// So many lines of a text are shown.
-const LINES: usize = 4;
 /// So many bytes of a line are kept: enough for all that is shown, and to see that there is more.
 const KEPT: usize = 4 * (WIDTH + 1);
-
-/// The first lines of a text.
-pub(super) fn brief(text: &str) -> String {
-    let lines: Vec<String> = text.lines().take(LINES).map(shown).collect();
-    lines.join("\n")
-}
 
 /// A line, as far as it fits.
 fn shown(line: &str) -> String {
@@ -85,12 +77,5 @@ mod tests {
         }
         assert!(line.open.capacity() + line.ended.capacity() < 4 * KEPT);
         assert_eq!(line.text().unwrap(), "ä".repeat(WIDTH) + " …");
-    }
-
-    #[test]
-    fn of_a_text_the_first_lines_are_shown() {
-        assert_eq!(brief(&"line\n".repeat(100)), ["line"; LINES].join("\n"));
-        assert_eq!(brief(&"x".repeat(WIDTH)), "x".repeat(WIDTH));
-        assert_eq!(brief(&"x".repeat(WIDTH + 1)), "x".repeat(WIDTH) + " …");
     }
 }

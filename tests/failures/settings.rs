@@ -49,7 +49,7 @@ fn an_unknown_word_is_named_with_those_that_are_known() {
     assert_snapshot!(outcome("config.threshold = 1\nconfig.start = \"explode\""), @r#"
     problem: plugin `faulty` failed to initialize: `plugins.faulty.config.start`: unknown value "explode"
       at: host.toml:5:8
-      help: known here: ok, panic, payload, error, hang, pending
+      help: known here: ok, panic, payload, error, hang, pending, abort, babble
     "#);
 }
 
@@ -105,7 +105,7 @@ fn a_secret_that_is_no_known_word_is_not_repeated() {
     assert_snapshot!(told, @r"
     problem: plugin `faulty` failed to initialize: `plugins.faulty.config.start`: unknown value (not shown)
       at: host.toml:5:8
-      help: known here: ok, panic, payload, error, hang, pending
+      help: known here: ok, panic, payload, error, hang, pending, abort, babble
     ");
 }
 
