@@ -10,8 +10,8 @@ use hotshoe_abi::plain::Line;
 use super::core::Core;
 use super::info::PluginInfo;
 use crate::contract::Error;
-use crate::lifecycle::{State, Status};
-use crate::resolve::Report;
+use crate::lifecycle::{Phase, State, Status};
+use crate::resolve::{Problem, Report};
 
 /// So many problems of a kind, notices, warnings and files that are no plugins are printed.
 const PRINTED: usize = 20;
@@ -86,6 +86,14 @@ impl StartReport {
             }
         }
         problems.extend(failed);
+        // An instance has failed for one reason; the resolver may have several against it.
+        let known: HashSet<&str> =
+            self.plugins.iter().filter_map(|plugin| plugin.error.as_deref()).collect();
+        let others = (self.resolution.problems.iter())
+            .filter(|problem| !matches!(problem, Problem::NoCandidate(_)))
+            .map(|problem| (Phase::Resolve.as_str(), problem.to_string()))
+            .filter(|(_, problem)| !known.contains(problem.as_str()));
+        problems.extend(others);
         let states: HashMap<&str, &str> =
             self.plugins.iter().map(|plugin| (plugin.id.as_str(), plugin.state.as_str())).collect();
         for plugin in &self.plugins {

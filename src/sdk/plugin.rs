@@ -87,7 +87,8 @@ pub trait Plugin: Sized + Send + Sync + 'static {
         let _ = to;
     }
 
-    /// Begins the work.
+    /// Begins the work. If it fails, or comes back after its deadline, the instance is dropped without
+    /// [`stop`](Self::stop): what was begun is for its `Drop` to end.
     fn start(&self) -> impl Future<Output = Result<()>> + Send {
         std::future::ready(Ok(()))
     }

@@ -122,6 +122,18 @@ fn a_missing_service_is_named() {
 }
 
 #[test]
+fn all_that_one_plugin_lacks_is_named() {
+    let rig = Rig::new();
+    rig.make("caller", "1.0.0", &["requires|service|quota|^1", "requires|plugin|needy|^1"]);
+    assert_snapshot!(rig.outcome("[plugins.caller]\nconfig.threshold = 1"), @"
+    problem: `caller` (caller 1.0.0) requires service `quota` ^1, which is not there.
+      help: install and enable a plugin that provides `quota` ^1, or disable `caller`.
+    problem: `caller` (caller 1.0.0) requires plugin `needy` ^1, which is not there.
+      help: install plugin `needy` ^1 and enable it, or disable `caller`.
+    ");
+}
+
+#[test]
 fn everything_that_is_wrong_is_in_one_report() {
     let rig = Rig::with("needy");
     rig.add("ring-a");
