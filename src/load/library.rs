@@ -1,6 +1,7 @@
 //! Opening a library and taking its module, checked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,7 +24,10 @@ static CHECKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 static OPENED: Mutex<BTreeMap<[u8; 32], Opened>> = Mutex::new(BTreeMap::new());
 
 /// Locked while it is being opened.
-type Opened = Arc<Mutex<Option<&'static Library>>>;
+type Opened = Arc<Mutex<Option<Open>>>;
+
+/// An open library. Its code stays for good, whatever becomes of this; see the module.
+type Open = Arc<ManuallyDrop<Library>>;
 
 /// Opens a verified library and returns the functions of its plugin.
 ///
@@ -70,24 +74,21 @@ pub(crate) fn open(file: &LibraryFile, manifest: &Manifest) -> Result<PluginModu
 }
 
 /// The library of a file, open from now on.
-fn library(file: &LibraryFile) -> Result<&'static Library> {
+fn library(file: &LibraryFile) -> Result<Open> {
     let Some(digest) = file.digest() else { return open_library(file) };
     // Whoever wants the same bytes waits, as the system's loader would have it.
     let opened = OPENED.lock().entry(digest).or_default().clone();
     let mut opened = opened.lock();
-    if let Some(library) = *opened {
-        return Ok(library);
+    if let Some(library) = &*opened {
+        return Ok(library.clone());
     }
     let library = open_library(file)?;
-    *opened = Some(library);
-    Ok(library)
+    Ok(opened.insert(library).clone())
 }
 
-fn open_library(file: &LibraryFile) -> Result<&'static Library> {
+fn open_library(file: &LibraryFile) -> Result<Open> {
     let loadable = file.to_load()?;
-    let library = open_by_name(loadable.name())?;
-    // The code stays for good; see the module.
-    Ok(Box::leak(Box::new(library)))
+    open_by_name(loadable.name()).map(|library| Arc::new(ManuallyDrop::new(library)))
 }
 
 #[cfg(unix)]
