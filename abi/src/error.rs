@@ -28,11 +28,11 @@ macro_rules! kinds {
         }
 
         impl ErrorKind {
-            fn code(self) -> u32 {
+            pub(crate) fn code(self) -> u32 {
                 match self { $(Self::$name => $code,)* }
             }
 
-            fn from_code(code: u32) -> Self {
+            pub(crate) fn from_code(code: u32) -> Self {
                 match code { $($code => Self::$name,)* _ => Self::Other }
             }
 

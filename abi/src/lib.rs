@@ -51,11 +51,13 @@ mod object;
 mod parts;
 pub mod plain;
 mod plugin;
+mod port;
 mod request;
 mod response;
 mod services;
 mod storage;
 mod task;
+mod telling;
 mod waker;
 
 pub use body::{Body, BodyStream};
@@ -76,10 +78,14 @@ pub use handler::{
     MiddlewareObject, MiddlewareVTable, MiddlewareVTableRef, Next, NextVTable, NextVTableRef,
 };
 pub use log::{AbiField, AbiLog, AbiMetadata, LogObject, LogVTable, LogVTableRef, value_kind};
-pub use module::{PluginModule, PluginModuleRef};
+pub use module::{PluginModule, PluginModuleRef, usage_figure};
 pub use parts::{HeaderPair, RequestParts, ResponseParts};
 pub use plugin::{
     AbiHealth, AbiPlugin, PluginObject, PluginVTable, PluginVTableRef, health_status,
+};
+pub use port::{
+    AbiPort, AbiTurn, Answering, Awaited, PortObject, PortOwner, PortState, PortTarget, PortVTable,
+    PortVTableRef, QUEUED, SAMPLE, Tally, Within, outcome, switch,
 };
 pub use request::{Request, RequestBuilder};
 pub use response::Response;
@@ -92,6 +98,7 @@ pub use storage::{
     precondition_kind,
 };
 pub use task::{AbiTask, TaskObject, TaskVTable, TaskVTableRef};
+pub use telling::{BeforeWake, telling};
 
 /// What abi_stable offers to the two adapters: its standard types, its library header and the
 /// macros behind prefix types. Not for applications or plugin authors.

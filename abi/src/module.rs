@@ -4,7 +4,7 @@
 use abi_stable::StableAbi;
 use abi_stable::library::RootModule;
 use abi_stable::sabi_types::VersionStrings;
-use abi_stable::std_types::{RStr, RString};
+use abi_stable::std_types::{ROption, RStr, RString};
 
 use crate::{AbiContext, AbiFuture, AbiLog, AbiPlugin};
 
@@ -23,6 +23,19 @@ pub struct PluginModule {
     /// Makes and initialises an instance with its settings, a JSON object.
     #[sabi(last_prefix_field)]
     pub create: extern "C" fn(AbiContext, RString) -> AbiFuture<'static, AbiPlugin>,
+    /// How much of something the library uses, by one of the numbers of [`usage_figure`]; none if it
+    /// does not count that. Cheap enough to be asked each second.
+    pub usage: extern "C" fn(u32) -> ROption<u64>,
+}
+
+/// What [`PluginModule::usage`] is asked for.
+pub mod usage_figure {
+    /// Bytes of heap that are in use.
+    pub const HEAP_IN_USE: u32 = 0;
+    /// The most that were in use at once, roughly.
+    pub const HEAP_PEAK: u32 = 1;
+    /// Allocations that were made so far.
+    pub const HEAP_ALLOCATIONS: u32 = 2;
 }
 
 impl RootModule for PluginModuleRef {

@@ -43,6 +43,8 @@ pub trait RequestParts: Send + Sync + 'static {
     fn call(&self) -> &Call;
     /// Replaces the circumstances of the call.
     fn set_call(&mut self, call: Call);
+    /// How many bytes the body has, if that is known.
+    fn body_len(&self) -> Option<u64>;
     /// Takes the body out, leaving an empty one.
     fn take_body(&mut self) -> Body;
     /// Replaces the body.
@@ -70,6 +72,8 @@ pub trait ResponseParts: Send + Sync + 'static {
     fn metadata_at(&self, index: usize) -> Option<(&str, &str)>;
     /// Puts an entry into the free map, replacing one of the same key.
     fn set_metadata(&mut self, key: &str, value: &str);
+    /// How many bytes the body has, if that is known.
+    fn body_len(&self) -> Option<u64>;
     /// Takes the body out, leaving an empty one.
     fn take_body(&mut self) -> Body;
     /// Replaces the body.
@@ -164,6 +168,10 @@ impl RequestParts for PlainRequest {
         self.call = call;
     }
 
+    fn body_len(&self) -> Option<u64> {
+        self.body.len()
+    }
+
     fn take_body(&mut self) -> Body {
         std::mem::take(&mut self.body)
     }
@@ -213,6 +221,10 @@ impl ResponseParts for PlainResponse {
     fn set_metadata(&mut self, key: &str, value: &str) {
         self.metadata.retain(|(has, _)| has != key);
         self.metadata.push((key.to_owned(), value.to_owned()));
+    }
+
+    fn body_len(&self) -> Option<u64> {
+        self.body.len()
     }
 
     fn take_body(&mut self) -> Body {

@@ -53,6 +53,7 @@ struct RequestVTable {
     add_param: unsafe extern "C" fn(RMut<'_, ()>, RStr<'_>, RStr<'_>),
     call: unsafe extern "C" fn(RRef<'_, ()>) -> &Call,
     set_call: unsafe extern "C" fn(RMut<'_, ()>, Call),
+    body_len: unsafe extern "C" fn(RRef<'_, ()>) -> ROption<u64>,
     take_body: unsafe extern "C" fn(RMut<'_, ()>) -> Body,
     set_body: unsafe extern "C" fn(RMut<'_, ()>, Body),
     #[sabi(last_prefix_field)]
@@ -222,6 +223,12 @@ impl Request {
         unsafe { (self.vtable.set_call())(self.exclusive(), call) }
     }
 
+    /// How many bytes the body has, if that is known.
+    pub fn body_len(&self) -> Option<u64> {
+        // SAFETY: see `set_method`.
+        unsafe { (self.vtable.body_len())(self.shared()) }.into_option()
+    }
+
     /// Takes the body out, leaving an empty one.
     pub fn take_body(&mut self) -> Body {
         // SAFETY: see `set_method`.
@@ -375,6 +382,7 @@ impl<P: RequestParts> Table<P> {
             add_param: Self::add_param,
             call: Self::call,
             set_call: Self::set_call,
+            body_len: Self::body_len,
             take_body: Self::take_body,
             set_body: Self::set_body,
             drop: drop_parts,
@@ -447,6 +455,10 @@ impl<P: RequestParts> Table<P> {
 
     unsafe extern "C" fn set_call(object: RMut<'_, ()>, call: Call) {
         unsafe { parts_mut::<P>(object) }.set_call(call);
+    }
+
+    unsafe extern "C" fn body_len(object: RRef<'_, ()>) -> ROption<u64> {
+        unsafe { parts::<P>(object) }.body_len().into()
     }
 
     unsafe extern "C" fn take_body(object: RMut<'_, ()>) -> Body {

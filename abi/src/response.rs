@@ -44,6 +44,7 @@ struct ResponseVTable {
     append_header: unsafe extern "C" fn(RMut<'_, ()>, RStr<'_>, RSlice<'_, u8>),
     metadata_at: unsafe extern "C" fn(RRef<'_, ()>, usize) -> Pair<'_, RStr<'_>>,
     set_metadata: unsafe extern "C" fn(RMut<'_, ()>, RStr<'_>, RStr<'_>),
+    body_len: unsafe extern "C" fn(RRef<'_, ()>) -> ROption<u64>,
     take_body: unsafe extern "C" fn(RMut<'_, ()>) -> Body,
     set_body: unsafe extern "C" fn(RMut<'_, ()>, Body),
     #[sabi(last_prefix_field)]
@@ -166,6 +167,12 @@ impl Response {
         unsafe { (self.vtable.set_metadata())(self.exclusive(), key.into(), value.into()) }
     }
 
+    /// How many bytes the body has, if that is known.
+    pub fn body_len(&self) -> Option<u64> {
+        // SAFETY: see `set_status`.
+        unsafe { (self.vtable.body_len())(self.shared()) }.into_option()
+    }
+
     /// Takes the body out, leaving an empty one.
     pub fn take_body(&mut self) -> Body {
         // SAFETY: see `status`.
@@ -250,6 +257,7 @@ impl<P: ResponseParts> Table<P> {
             append_header: Self::append_header,
             metadata_at: Self::metadata_at,
             set_metadata: Self::set_metadata,
+            body_len: Self::body_len,
             take_body: Self::take_body,
             set_body: Self::set_body,
             drop: Self::drop,
@@ -299,6 +307,10 @@ impl<P: ResponseParts> Table<P> {
 
     unsafe extern "C" fn set_metadata(object: RMut<'_, ()>, key: RStr<'_>, value: RStr<'_>) {
         unsafe { parts_mut::<P>(object) }.set_metadata(key.as_str(), value.as_str());
+    }
+
+    unsafe extern "C" fn body_len(object: RRef<'_, ()>) -> ROption<u64> {
+        unsafe { parts::<P>(object) }.body_len().into()
     }
 
     unsafe extern "C" fn take_body(object: RMut<'_, ()>) -> Body {

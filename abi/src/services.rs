@@ -7,9 +7,7 @@ use abi_stable::staticref;
 use abi_stable::std_types::{RResult, RStr, RString, RVec};
 
 use crate::object::{clone_arc, drop_arc, guard_call, guard_future, object, value};
-use crate::{
-    AbiBytes, AbiFuture, AbiStorage, Call, Error, RawExtension, Request, Response, Result,
-};
+use crate::{AbiBytes, AbiFuture, AbiPort, AbiStorage, Call, Error, Request, Response, Result};
 
 /// Texts of a context, by number.
 pub mod context_text {
@@ -55,9 +53,9 @@ pub trait ContextObject: Send + Sync + 'static {
     /// A request through the host's routes.
     fn request(&self, request: Request) -> AbiFuture<'_, Response>;
     /// A service by name and version range.
-    fn service(&self, name: &str, range: &str) -> Result<RawExtension>;
+    fn service(&self, name: &str, range: &str) -> Result<AbiPort>;
     /// All services of a name in a version range.
-    fn services(&self, name: &str, range: &str) -> Result<Vec<RawExtension>>;
+    fn services(&self, name: &str, range: &str) -> Result<Vec<AbiPort>>;
     /// Reports a figure; see [`metric_kind`].
     fn metric(&self, kind: u32, name: &str, value: f64) -> Result<()>;
     /// Whether the instance is being stopped.
@@ -86,12 +84,9 @@ pub struct ContextVTable {
         RString,
     ) -> AbiFuture<'a, RString>,
     request: for<'a> unsafe extern "C" fn(RRef<'a, ()>, Request) -> AbiFuture<'a, Response>,
-    service: unsafe extern "C" fn(RRef<'_, ()>, RStr<'_>, RStr<'_>) -> RResult<RawExtension, Error>,
-    services: unsafe extern "C" fn(
-        RRef<'_, ()>,
-        RStr<'_>,
-        RStr<'_>,
-    ) -> RResult<RVec<RawExtension>, Error>,
+    service: unsafe extern "C" fn(RRef<'_, ()>, RStr<'_>, RStr<'_>) -> RResult<AbiPort, Error>,
+    services:
+        unsafe extern "C" fn(RRef<'_, ()>, RStr<'_>, RStr<'_>) -> RResult<RVec<AbiPort>, Error>,
     metric: unsafe extern "C" fn(RRef<'_, ()>, u32, RStr<'_>, f64) -> RResult<(), Error>,
     is_stopping: unsafe extern "C" fn(RRef<'_, ()>) -> bool,
     stopping: for<'a> unsafe extern "C" fn(RRef<'a, ()>) -> AbiFuture<'a, ()>,
@@ -160,12 +155,12 @@ impl AbiContext {
     }
 
     /// See [`ContextObject::service`].
-    pub fn service(&self, name: &str, range: &str) -> Result<RawExtension> {
+    pub fn service(&self, name: &str, range: &str) -> Result<AbiPort> {
         unsafe { (self.vtable.service())(self.object(), name.into(), range.into()) }.into_result()
     }
 
     /// See [`ContextObject::services`].
-    pub fn services(&self, name: &str, range: &str) -> Result<Vec<RawExtension>> {
+    pub fn services(&self, name: &str, range: &str) -> Result<Vec<AbiPort>> {
         unsafe { (self.vtable.services())(self.object(), name.into(), range.into()) }
             .into_result()
             .map(RVec::into_vec)
@@ -270,7 +265,7 @@ impl<T: ContextObject> Table<T> {
         object: RRef<'_, ()>,
         name: RStr<'_>,
         range: RStr<'_>,
-    ) -> RResult<RawExtension, Error> {
+    ) -> RResult<AbiPort, Error> {
         let this = unsafe { value::<T>(object) };
         guard_call(|| this.service(name.as_str(), range.as_str()))
     }
@@ -279,7 +274,7 @@ impl<T: ContextObject> Table<T> {
         object: RRef<'_, ()>,
         name: RStr<'_>,
         range: RStr<'_>,
-    ) -> RResult<RVec<RawExtension>, Error> {
+    ) -> RResult<RVec<AbiPort>, Error> {
         let this = unsafe { value::<T>(object) };
         guard_call(|| this.services(name.as_str(), range.as_str()).map(RVec::from))
     }

@@ -37,6 +37,9 @@ macro_rules! parts {
             fn set_call(&mut self, call: Call) {
                 self.1 = call;
             }
+            fn body_len(&self) -> Option<u64> {
+                Some(0)
+            }
             fn take_body(&mut self) -> Body {
                 Body::empty()
             }

@@ -15,8 +15,8 @@ use super::{Next, Request, Response, Result};
 /// Called only between the plugin's `start` and its `stop`. Requests under way when the plugin is
 /// stopped are finished first, up to the stop deadline. While it is restarted, and if it does not come
 /// up again, requests for its paths are answered with 503: what guards a path must not be open while
-/// it is exchanged. A middleware that an operator disabled is passed over; one that never started is
-/// not there, unless the configuration says `required = true`.
+/// it is exchanged, unless the operator wants that. A middleware that an operator disabled is passed
+/// over; one that never started is not there, unless the configuration says `required = true`.
 ///
 /// # Threading
 /// Called from any thread, any number of times at once. Polled by whoever awaits: do not block.
@@ -25,11 +25,14 @@ use super::{Next, Request, Response, Result};
 /// Dropping the future drops the request wherever it is, in later links too.
 ///
 /// # Panics
-/// A panic is contained: the caller gets an error of kind
-/// [`ErrorKind::Panic`](super::ErrorKind::Panic).
+/// A panic is contained, and is a failure as any other.
 ///
 /// # Errors
-/// Errors of later links come back from [`Next::run`]; hand them on or answer in their place.
+/// Errors of later links come back from [`Next::run`]; hand them on or answer in their place. To refuse
+/// a request, answer, or return an error that says so, such as
+/// [`ErrorKind::PermissionDenied`](super::ErrorKind::PermissionDenied). Any other error means that the
+/// middleware could not do its work: the request is answered with 503, or goes on without it if the
+/// operator wants that.
 ///
 /// ```
 /// use hotshoe::{Middleware, Next, Request, Response, Result};

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hotshoe_abi::__stable::{RResult, StableAbi};
-use hotshoe_abi::AbiFuture;
+use hotshoe_abi::{AbiFuture, AbiPort, Awaited, RawExtension, outcome};
 
 use super::Crossing;
 use crate::contract::{Error, Result};
@@ -31,8 +31,11 @@ pub unsafe trait Answer: Sized {
     /// To what crosses.
     fn into_wire(self) -> Self::Wire;
 
-    /// From what crossed.
-    fn from_wire(wire: Self::Wire) -> Self;
+    /// A call through a port.
+    ///
+    /// # Errors
+    /// Whatever was in the way of the call: it has not begun.
+    fn through(port: &AbiPort, call: impl FnOnce(&RawExtension) -> Self::Wire) -> Result<Self>;
 }
 
 // SAFETY: `RResult` of what the signature of `T` stands for.
@@ -56,11 +59,15 @@ unsafe impl<T: Crossing> Answer for Result<T> {
     }
 
     #[inline]
-    fn from_wire(wire: Self::Wire) -> Self {
-        match wire {
+    fn through(port: &AbiPort, call: impl FnOnce(&RawExtension) -> Self::Wire) -> Result<Self> {
+        let ended = |wire: &Self::Wire| match wire {
+            RResult::ROk(_) => outcome::DONE,
+            RResult::RErr(error) => outcome::failed(error.kind()),
+        };
+        Ok(match port.call(call, ended)? {
             RResult::ROk(value) => T::from_wire(value),
             RResult::RErr(error) => Err(error),
-        }
+        })
     }
 }
 
@@ -72,21 +79,36 @@ unsafe impl<T: Crossing> Answer for Result<T> {
 /// # Panics
 /// A panic of the provider's future is its error.
 #[must_use = "a future does nothing until it is awaited"]
-pub struct Deferred<T: Crossing>(AbiFuture<'static, T::Wire>);
+pub struct Deferred<T: Crossing> {
+    /// Until it is done.
+    future: Option<AbiFuture<'static, T::Wire>>,
+    /// The call that it answers, if it came through a port.
+    awaited: Option<Awaited>,
+}
 
 impl<T: Crossing + 'static> Deferred<T> {
     /// Answers with the result of `future`.
     pub fn new(future: impl Future<Output = Result<T>> + Send + 'static) -> Self {
         // What crosses from the start: one box, whoever awaits it.
-        Self(AbiFuture::new(async move { Ok(future.await?.into_wire()) }))
+        let future = AbiFuture::new(async move { Ok(future.await?.into_wire()) });
+        Self { future: Some(future), awaited: None }
     }
 }
 
 impl<T: Crossing> Future for Deferred<T> {
     type Output = Result<T>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
-        Pin::new(&mut self.0).poll(context).map(|wire| T::from_wire(wire?))
+        let this = &mut *self;
+        let polled = match (&mut this.awaited, &mut this.future) {
+            (Some(awaited), future) => {
+                awaited.poll(context, future, &mut None::<fn(&Result<T::Wire>) -> u32>)
+            }
+            (None, Some(future)) => Pin::new(future).poll(context),
+            (None, None) => unreachable!("without a port the future stays"),
+        };
+        polled.map(|wire| T::from_wire(wire?))
     }
 }
 
@@ -103,10 +125,21 @@ unsafe impl<T: Crossing + 'static> Answer for Deferred<T> {
     }
 
     fn into_wire(self) -> Self::Wire {
-        self.0
+        match (self.awaited, self.future) {
+            (None, Some(future)) => future,
+            // Somebody else's call goes on with it.
+            (Some(mut awaited), mut future) => {
+                AbiFuture::new(std::future::poll_fn(move |context| {
+                    awaited.poll(context, &mut future, &mut None::<fn(&Result<T::Wire>) -> u32>)
+                }))
+            }
+            (None, None) => unreachable!("without a port the future stays"),
+        }
     }
 
-    fn from_wire(wire: Self::Wire) -> Self {
-        Self(wire)
+    #[inline]
+    fn through(port: &AbiPort, call: impl FnOnce(&RawExtension) -> Self::Wire) -> Result<Self> {
+        let (future, awaited) = port.call_awaited(call)?;
+        Ok(Self { future: Some(future), awaited: Some(awaited) })
     }
 }

@@ -2,7 +2,9 @@
 
 use std::marker::PhantomData;
 
-use hotshoe_abi::{ExtensionInfoRef, RawExtension};
+use hotshoe_abi::{AbiPort, ExtensionInfoRef, RawExtension};
+
+use super::Answer;
 
 use crate::contract::{Error, ErrorKind, Result};
 
@@ -26,45 +28,81 @@ pub unsafe trait ExtensionPoint: Send + Sync + 'static {
 }
 
 /// Somebody's implementation of the extension point `X` (a `dyn Trait`): call the trait's methods
-/// on it. Cloning shares it.
+/// on it. Cloning shares it. One that leads to several instances is a [`Pool`](super::Pool).
 ///
-/// The provider's object lives as long as any handle; its code stays loaded for good.
-pub struct Handle<X: ?Sized + ExtensionPoint> {
-    raw: RawExtension,
+/// A call is refused ([`ErrorKind::Unavailable`]) while the provider does not serve, and leads to its
+/// successor after a restart, unless that one's methods differ. Code stays loaded for good.
+pub struct Handle<X: ?Sized + ExtensionPoint, V: Via = AbiPort> {
+    via: V,
     _point: PhantomData<fn() -> Box<X>>,
 }
 
+/// Where the calls of a handle go.
+#[doc(hidden)]
+pub trait Via: Clone + Send + Sync + 'static {
+    /// What all that it leads to can be called as.
+    fn info(&self) -> ExtensionInfoRef;
+
+    /// One call.
+    fn call<A: Answer>(&self, call: impl FnOnce(&RawExtension) -> A::Wire) -> A;
+}
+
+impl Via for AbiPort {
+    fn info(&self) -> ExtensionInfoRef {
+        Self::info(self)
+    }
+
+    #[inline]
+    fn call<A: Answer>(&self, call: impl FnOnce(&RawExtension) -> A::Wire) -> A {
+        A::through(self, call).unwrap_or_else(A::failed)
+    }
+}
+
 impl<X: ?Sized + ExtensionPoint> Handle<X> {
-    /// Checks that `raw` is an implementation of `X` and wraps it.
+    /// Checks that `port` leads to an implementation of `X` and wraps it.
     ///
     /// # Errors
     /// [`ErrorKind::Incompatible`], naming the first difference.
-    pub(crate) fn new(raw: RawExtension) -> Result<Self> {
-        check(X::NAME, X::VERSION, &X::methods(), raw.info())?;
-        Ok(Self { raw, _point: PhantomData })
+    pub(crate) fn new(port: AbiPort) -> Result<Self> {
+        check(X::NAME, X::VERSION, &X::methods(), port.info())?;
+        Ok(Self::checked(port))
+    }
+
+    pub(super) fn into_port(self) -> AbiPort {
+        self.via
+    }
+}
+
+impl<X: ?Sized + ExtensionPoint, V: Via> Handle<X, V> {
+    /// Of what leads only to what was compared with `X`.
+    pub(super) fn checked(via: V) -> Self {
+        Self { via, _point: PhantomData }
     }
 
     /// The provider's version of the extension point.
     pub fn version(&self) -> &'static str {
-        self.raw.info().version().as_str()
+        self.via.info().version().as_str()
     }
 
-    /// Value and table, for the code that the macro writes.
+    /// One call, for the code that the macro writes.
     #[doc(hidden)]
     #[inline]
-    pub fn parts(&self) -> (*const (), &X::Table) {
-        // SAFETY: `new` compared the description in the table with that of `X`, method by method.
-        (self.raw.data(), unsafe { &*self.raw.table().cast::<X::Table>() })
+    pub fn call<A: Answer>(&self, call: impl FnOnce(*const (), &X::Table) -> A::Wire) -> A {
+        self.via.call(|raw| {
+            // SAFETY: `new` compared the description of what each port leads to with that of `X`, method
+            // by method.
+            call(raw.data(), unsafe { &*raw.table().cast::<X::Table>() })
+        })
     }
 }
 
-impl<X: ?Sized + ExtensionPoint> Clone for Handle<X> {
+impl<X: ?Sized + ExtensionPoint, V: Via> Clone for Handle<X, V> {
     fn clone(&self) -> Self {
-        Self { raw: self.raw.clone(), _point: PhantomData }
+        Self::checked(self.via.clone())
     }
 }
 
-impl<X: ?Sized + ExtensionPoint> std::fmt::Debug for Handle<X> {
+impl<X: ?Sized + ExtensionPoint, V: Via> std::fmt::Debug for Handle<X, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Handle({} {})", X::NAME, self.version())
     }

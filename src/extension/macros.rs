@@ -147,17 +147,17 @@ macro_rules! extension_point {
             }
 
             #[allow(unsafe_code)]
-            impl $Trait for $crate::Handle<dyn $Trait> {
+            impl<V: $crate::extension::Via> $Trait for $crate::Handle<dyn $Trait, V> {
                 $(
                     #[inline]
                     fn $method(&self $(, $arg: $type)*) -> $answer {
-                        let (this, table) = self.parts();
-                        // SAFETY: the table was compared with this declaration when the handle
-                        // was made, and belongs to the value.
-                        let wire = unsafe {
-                            (table.$method)(this $(, <$type as Crossing>::into_wire($arg))*)
-                        };
-                        <$answer as Answer>::from_wire(wire)
+                        self.call(|this, table| {
+                            // SAFETY: the table was compared with this declaration when the handle
+                            // was made, and belongs to the value.
+                            unsafe {
+                                (table.$method)(this $(, <$type as Crossing>::into_wire($arg))*)
+                            }
+                        })
                     }
                 )*
             }

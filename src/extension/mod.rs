@@ -17,7 +17,13 @@ mod answer;
 mod crossing;
 mod handle;
 mod macros;
+mod pool;
 
 pub use answer::{Answer, Deferred};
 pub use crossing::{Crossing, Json};
 pub use handle::{ExtensionPoint, Handle};
+pub use pool::Pool;
+#[cfg(feature = "host")]
+pub(crate) use pool::all_refused;
+#[doc(hidden)]
+pub use {handle::Via, pool::Spread};

@@ -1,9 +1,9 @@
 //! Making a crate mountable: [`export_plugin!`](crate::export_plugin) and what it stands on.
 
-use hotshoe_abi::__stable::{RStr, RString, WithMetadata, staticref};
+use hotshoe_abi::__stable::{ROption, RStr, RString, WithMetadata, staticref};
 use hotshoe_abi::{AbiContext, AbiFuture, AbiLog, AbiPlugin, PluginModule, PluginModuleRef};
 
-use super::{Plugin, instance, logging};
+use super::{Plugin, heap, instance, logging};
 
 /// A plugin that is part of this program: its manifest and its functions.
 ///
@@ -68,6 +68,7 @@ impl<P: Plugin, M: ManifestSource> Functions<P, M> {
             attach_log: Self::attach_log,
             set_log_level: Self::set_log_level,
             create: Self::create,
+            usage: Self::usage,
         });
     }
 
@@ -86,6 +87,10 @@ impl<P: Plugin, M: ManifestSource> Functions<P, M> {
     extern "C" fn create(context: AbiContext, settings: RString) -> AbiFuture<'static, AbiPlugin> {
         hotshoe_abi::guard::install_hook();
         AbiFuture::new(instance::create::<P>(context, settings))
+    }
+
+    extern "C" fn usage(kind: u32) -> ROption<u64> {
+        heap::usage(kind).into()
     }
 }
 
@@ -119,6 +124,9 @@ impl<P: Plugin, M: ManifestSource> Functions<P, M> {
 /// One crate exports one plugin. A type that other plugins share (an extension point, say) belongs
 /// into a plain crate: a plugin that depended on another plugin's crate would contain it, manifest
 /// and all, and be refused for that.
+///
+/// A library whose crate installs a [`CountingAllocator`](crate::CountingAllocator) tells its host how
+/// much of the heap it has in use.
 ///
 /// It uses `#[export_name]` and `#[link_section]`, which the lint `unsafe_code` counts as unsafe:
 /// a crate that *forbids* (rather than denies) that lint cannot export a plugin.

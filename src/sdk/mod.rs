@@ -4,6 +4,8 @@
 mod context;
 mod contributions;
 mod export;
+#[allow(unsafe_code, reason = "an allocator has to be one")]
+mod heap;
 mod instance;
 pub(crate) mod logging;
 mod manifest_text;
@@ -12,6 +14,7 @@ mod plugin;
 pub use context::{Context, Metrics};
 pub use contributions::Contributions;
 pub use export::{ExportedPlugin, LinkedPlugin};
+pub use heap::CountingAllocator;
 pub use plugin::{Metric, NoConfig, Plugin};
 
 /// What the macros expand to. Not for use by hand; may change in any release.

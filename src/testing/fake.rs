@@ -10,7 +10,7 @@ use std::task::{Poll, Waker};
 use bytes::Bytes;
 use hotshoe_abi::__stable::RString;
 use hotshoe_abi::{
-    AbiBytes, AbiContext, AbiFuture, AbiStorage, ContextObject, RawExtension, context_text,
+    AbiBytes, AbiContext, AbiFuture, AbiPort, AbiStorage, ContextObject, context_text,
 };
 use serde_json::Value;
 
@@ -62,7 +62,7 @@ struct State {
     settings: BTreeMap<String, Value>,
     storage: Option<Storage>,
     shared: BTreeMap<String, Arc<MemoryStore>>,
-    services: Vec<RawExtension>,
+    services: Vec<AbiPort>,
     published: Vec<Published>,
     figures: BTreeMap<String, f64>,
     executes: BTreeMap<String, Value>,
@@ -121,7 +121,7 @@ impl FakeHost {
     where
         X: ?Sized + ExtensionPoint + Provide<T>,
     {
-        self.0.state().services.push(X::provide(service.into()));
+        self.0.state().services.push(AbiPort::direct(X::provide(service.into())));
         self
     }
 
@@ -251,13 +251,13 @@ impl ContextObject for Fake {
         AbiFuture::ready(outcome)
     }
 
-    fn service(&self, name: &str, _: &str) -> Result<RawExtension> {
+    fn service(&self, name: &str, _: &str) -> Result<AbiPort> {
         let state = self.state();
         let found = state.services.iter().find(|service| service.info().name().as_str() == name);
         found.cloned().ok_or_else(|| Self::missing("service", name))
     }
 
-    fn services(&self, name: &str, _: &str) -> Result<Vec<RawExtension>> {
+    fn services(&self, name: &str, _: &str) -> Result<Vec<AbiPort>> {
         let state = self.state();
         let all = state.services.iter().filter(|service| service.info().name().as_str() == name);
         Ok(all.cloned().collect())

@@ -124,8 +124,14 @@ fn every_table_answers_none_for_what_it_lacks() {
 }
 
 fn sources() -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder().join("src")).expect("the sources are readable");
-    entries.map(|entry| entry.expect("an entry").path()).collect()
+    sources_below(&folder().join("src"))
+}
+
+fn sources_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("the sources are readable");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let below = |path: PathBuf| if path.is_dir() { sources_below(&path) } else { vec![path] };
+    paths.flat_map(below).collect()
 }
 
 /// Names of the types that `StableAbi` is derived for, also by the macro `object!`.

@@ -12,3 +12,12 @@ hotshoe::extension_point! {
         fn add_later(&self, a: u64, b: u64) -> hotshoe::Deferred<u64>;
     }
 }
+
+hotshoe::extension_point! {
+    /// Uses memory inside the library.
+    pub trait Churner: "churner", "1.0.0" {
+        /// Allocates and frees so many times; so many blocks are alive at once, one of 64 bytes or more
+        /// of various sizes. Whether the allocator counts can be chosen. The sum of the sizes.
+        fn churn(&self, counted: bool, live: u64, times: u64) -> hotshoe::Result<u64>;
+    }
+}

@@ -1,6 +1,7 @@
 //! What the benchmarks call.
 
 pub mod api;
+mod churn;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +28,7 @@ impl Plugin for Bench {
 
     fn contribute(self: &Arc<Self>, to: &mut Contributions<'_>) {
         to.service::<dyn api::Adder, _>(Adder);
+        to.service::<dyn api::Churner, _>(churn::Churner);
         to.handler("GET", "/bench-0000", handler_fn(async |_: Request| Ok(Response::new(204))));
         to.middleware(PassOn);
         to.subscribe("go", self.clone());
@@ -92,7 +94,7 @@ impl api::Adder for Adder {
 hotshoe::export_plugin! {
     Bench,
     id = "bench-0000",
-    provides = [service "adder" = "1.0.0", middleware],
+    provides = [service "adder" = "1.0.0", service "churner" = "1.0.0", middleware],
     endpoints = [GET "/bench-0000"],
     permissions = ["events.subscribe:go"],
 }

@@ -1,0 +1,117 @@
+//! How callers and whoever takes their target away keep out of each other's way: see [the
+//! module](super). `model.rs` tries it in every order.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::PoisonError;
+
+use super::state::{PortState, switch};
+use super::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, fence};
+use super::tally::Tally;
+
+/// The calls of one port, by all threads.
+#[derive(Debug)]
+pub(super) struct Counts {
+    tallies: Mutex<Vec<Arc<Tally>>>,
+    /// Counts of threads that have ended, and of calls that ended on a thread about to end.
+    past_entered: AtomicU64,
+    past_left: AtomicU64,
+}
+
+impl Counts {
+    pub(super) fn new() -> Self {
+        Self {
+            tallies: Mutex::new(Vec::new()),
+            past_entered: AtomicU64::new(0),
+            past_left: AtomicU64::new(0),
+        }
+    }
+
+    /// A tally of the port with this number for one more thread, which gives it back at its end.
+    pub(super) fn tally(&self, port: u64) -> Arc<Tally> {
+        let phase = RandomState::new().build_hasher().finish();
+        let tally = Arc::new(Tally::new(port, phase));
+        self.list().push(tally.clone());
+        tally
+    }
+
+    /// The same with the share in the caller's hands, until [`release_tally`].
+    pub(super) fn tally_shared(&self, port: u64) -> *const Tally {
+        Arc::into_raw(self.tally(port))
+    }
+
+    fn list(&self) -> MutexGuard<'_, Vec<Arc<Tally>>> {
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts one out on a thread that has given its tally back.
+    pub(super) fn stray(&self) {
+        self.past_left.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How many have entered, and how many of them have left: never more than have entered. If they are
+    /// as many, nobody was inside at some time since this was called.
+    pub(super) fn sums(&self) -> (u64, u64) {
+        let mut tallies = self.list();
+        // What has left is read first: every call that is counted there is counted in below.
+        let mut left = self.past_left.load(Ordering::Acquire);
+        left = tallies.iter().fold(left, |sum, tally| sum.wrapping_add(tally.left()));
+        let mut entered = self.past_entered.load(Ordering::Acquire);
+        entered = tallies.iter().fold(entered, |sum, tally| sum.wrapping_add(tally.entered()));
+        tallies.retain_mut(|tally| {
+            // A thread that has ended has given its share back, and counts no more.
+            let Some(tally) = Arc::get_mut(tally) else { return true };
+            self.past_left.fetch_add(tally.left(), Ordering::AcqRel);
+            self.past_entered.fetch_add(tally.entered(), Ordering::AcqRel);
+            false
+        });
+        (entered, left)
+    }
+}
+
+/// Gives a tally back.
+///
+/// # Safety
+/// It is from [`Counts::tally_shared`] of this library; this share is given back once.
+// One address in each copy of this crate: callers tell owners apart by it.
+#[inline(never)]
+pub(super) unsafe extern "C" fn release_tally(tally: *const Tally) {
+    // SAFETY: by contract.
+    drop(unsafe { Arc::from_raw(tally) });
+}
+
+impl PortState {
+    /// Counts a call in on the thread's own tally: whether it is to be timed, and what is in its way.
+    /// Between the two it passes a fence: one for the compiler is enough if whoever takes the target away makes
+    /// all threads pass one.
+    #[inline]
+    pub(super) fn enter(&self, tally: &Tally, pass_fence: impl FnOnce()) -> (bool, u32) {
+        let timed = tally.enter();
+        pass_fence();
+        (timed, self.switch.load(Ordering::Acquire))
+    }
+
+    /// What is in the way of a call that is counted in and has met the switch set. It may go in if that
+    /// does not say that the port is closed.
+    pub(super) fn look_again(&self) -> u32 {
+        // For those that have passed none since they were counted.
+        fence(Ordering::SeqCst);
+        self.switch.load(Ordering::SeqCst)
+    }
+
+    /// Takes the target away, if nobody is inside; how many are otherwise. Before that every
+    /// thread has to pass a fence.
+    ///
+    /// # Panics
+    /// If the switch does not say that the port is closed.
+    pub(super) fn take(&self, counts: &Counts, pass_fence: impl FnOnce()) -> Result<(), u64> {
+        let closed = self.switch.load(Ordering::SeqCst) & switch::CLOSED != 0;
+        assert!(closed, "a port is closed before its target is taken");
+        pass_fence();
+        let (entered, left) = counts.sums();
+        if entered != left {
+            return Err(entered - left);
+        }
+        self.target.store(std::ptr::null_mut(), Ordering::Release);
+        Ok(())
+    }
+}
