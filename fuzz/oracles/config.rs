@@ -63,7 +63,8 @@ fn use_it(config: &Config, output: &mut String) {
     assert!(unknown.iter().all(|name| config.plugins.load_order.contains(name)));
 
     for instance in instances {
-        let _ = config.timeouts_of(instance);
+        let _ = (config.timeouts_of(instance), config.supervision_of(instance));
+        let _ = config.plugins.enables(instance);
         settings(instance, output);
     }
     for key in config.application.keys() {

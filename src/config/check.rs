@@ -3,19 +3,24 @@
 //! A text is checked while it is read, where lines are known. What types can't rule out when
 //! somebody fills in the fields is checked here, by the same functions.
 
+use std::collections::BTreeSet;
+
 use super::Config;
 use super::error::{Problem, ProblemKind};
+use super::flaws::{self, Flaw};
 use super::id;
 use super::instance::InstanceConfig;
 use super::key_path::KeyPath;
-use super::plugins::Linked;
+use super::plugins::{Linked, PluginsConfig};
 use super::report::Provenance;
+use super::supervision::SupervisionOverrides;
 use super::timeouts::TimeoutOverrides;
 
 pub(super) fn problems(config: &Config, provenance: &Provenance) -> Vec<Problem> {
     let path = KeyPath::root().key("plugins");
     let mut check = Check { provenance, problems: Vec::new() };
     check.timeouts(&(&config.plugins.timeouts).into(), &path);
+    check.supervision_of_all(&config.plugins, &path);
     if let Some(Linked::Only(ids)) = &config.plugins.linked {
         let path = path.key("linked");
         for (at, id) in ids.iter().enumerate() {
@@ -24,6 +29,16 @@ pub(super) fn problems(config: &Config, provenance: &Provenance) -> Vec<Problem>
     }
     for (id, instance) in &config.plugins.instances {
         check.instance(id, instance, &path.key(id));
+        if let Some(flag) = &instance.feature_flag
+            && !config.plugins.feature_flags.contains_key(flag)
+        {
+            let path = path.key(id).key("feature_flag");
+            let (message, help) = flaws::of_flag(flag, &config.plugins.feature_flags);
+            check.push(ProblemKind::Reference, &path, &message, &help);
+        }
+    }
+    for (id, flaw) in flaws::of_pools(&config.plugins.instances) {
+        check.flaws(Some([flaw]), &path.key(id));
     }
     check.problems
 }
@@ -52,6 +67,51 @@ impl Check<'_> {
         }
     }
 
+    fn supervision_of_all(&mut self, plugins: &PluginsConfig, path: &KeyPath) {
+        let all = SupervisionOverrides::from(&plugins.supervision);
+        for (key, given) in [
+            ("route_limits", !all.routes.is_empty()),
+            ("pool", all.pool.is_some()),
+            ("faults", !all.faults.is_empty()),
+        ] {
+            if given {
+                let message = "this belongs to a single instance";
+                let help = "put it into the `supervision` of that instance";
+                self.push(ProblemKind::Value, &path.key(key), message, help);
+            }
+        }
+        self.supervision(&all, path);
+    }
+
+    fn supervision(&mut self, own: &SupervisionOverrides, path: &KeyPath) {
+        self.flaws(own.breaker.own().map(flaws::of_breaker), &path.key("circuit_breaker"));
+        self.flaws(own.health.own().map(flaws::of_health), &path.key("health_check"));
+        self.flaws(own.restart.own().map(flaws::of_restart), &path.key("restart"));
+        self.flaws(Some(flaws::of_restart_unseen(own)), path);
+        let mut seen = BTreeSet::new();
+        for (route, _) in &own.routes {
+            let path = path.key("route_limits").key(route);
+            if let Some(message) = flaws::of_route(route) {
+                self.push(ProblemKind::Value, &path, message, flaws::ROUTE_HELP);
+            }
+            if !seen.insert(route) {
+                self.push(ProblemKind::Twice, &path, "it has two limits", "keep one of the two");
+            }
+        }
+        if let Some(pool) = &own.pool {
+            self.id(pool, &path.key("pool"));
+        }
+        for (at, rule) in own.faults.iter().enumerate() {
+            self.flaws(Some(flaws::of_fault(rule)), &path.key("faults").index(at));
+        }
+    }
+
+    fn flaws(&mut self, flaws: Option<impl IntoIterator<Item = Flaw>>, path: &KeyPath) {
+        for flaw in flaws.into_iter().flatten() {
+            self.push(flaw.kind, &path.key(flaw.key), &flaw.message, flaw.help);
+        }
+    }
+
     fn instance(&mut self, id: &str, instance: &InstanceConfig, path: &KeyPath) {
         self.id(id, path);
         if instance.id != id {
@@ -60,6 +120,7 @@ impl Check<'_> {
         }
         self.id(&instance.plugin, &path.key("plugin"));
         self.timeouts(&instance.timeouts, path);
+        self.supervision(&instance.supervision, path);
         if instance.load.is_some_and(|rule| !rule.is_sound()) {
             let message = "`enable_below` must be above zero and less than `disable_above`";
             self.push(ProblemKind::Contradiction, &path.key("load"), message, "leave a gap");

@@ -125,13 +125,23 @@ impl<'t> Entry<'t> {
 
     /// A finite number above zero.
     pub(super) fn positive(&self, report: &mut Report) -> Option<f64> {
+        self.number(report, "a number above zero", |number| number > 0.0)
+    }
+
+    /// A finite number that fits; `expected` says which do.
+    pub(super) fn number(
+        &self,
+        report: &mut Report,
+        expected: &str,
+        fits: fn(f64) -> bool,
+    ) -> Option<f64> {
         let number = match self.value {
             DeValue::Integer(number) => whole(number).map(|number| number as f64),
             DeValue::Float(number) => number.as_str().parse().ok(),
             _ => None,
         };
-        let number = number.filter(|number: &f64| number.is_finite() && *number > 0.0);
-        number.or_else(|| self.unexpected(report, "a number above zero", ""))
+        let number = number.filter(|number: &f64| number.is_finite() && fits(*number));
+        number.or_else(|| self.unexpected(report, expected, ""))
     }
 
     /// A text that says how long, and longer than no time at all.

@@ -181,7 +181,7 @@ pub enum ProblemKind {
     Contradiction,
     /// An id that is none, or that is reserved.
     Id,
-    /// A reference to the environment or to a file that leads nowhere.
+    /// A reference to the environment, a file or a feature flag that leads nowhere.
     Reference,
 }
 

@@ -18,6 +18,7 @@ use super::limits::{HostLimits, LoadRule};
 use super::redact::redact;
 use super::report::Provenance;
 use super::resolve::{Resolver, process_environment};
+use super::supervision::SupervisionOverrides;
 use super::timeouts::TimeoutOverrides;
 use super::typed;
 use crate::settings::read::Fault;
@@ -42,6 +43,9 @@ pub struct InstanceConfig {
     pub plugin: String,
     /// Whether it starts with the host.
     pub enabled: bool,
+    /// The [flag](super::PluginsConfig::feature_flags) without which it does not, whatever `enabled`
+    /// says.
+    pub feature_flag: Option<String>,
     /// `type`: free text that says what it is for, and that a load order may name.
     pub kind: Option<String>,
     /// The versions of the plugin that the operator accepts.
@@ -61,6 +65,8 @@ pub struct InstanceConfig {
     pub timeouts: TimeoutOverrides,
     /// What it may ask of the host.
     pub limits: HostLimits,
+    /// In place of what watches over all plugins.
+    pub supervision: SupervisionOverrides,
     /// When it yields to load.
     pub load: Option<LoadRule>,
     /// The plugin's own settings: always an object, references not followed.
@@ -93,6 +99,7 @@ impl InstanceConfig {
             plugin: id.clone(),
             id,
             enabled: true,
+            feature_flag: None,
             kind: None,
             version: None,
             mount: None,
@@ -102,6 +109,7 @@ impl InstanceConfig {
             priority: None,
             timeouts: TimeoutOverrides::default(),
             limits: HostLimits::default(),
+            supervision: SupervisionOverrides::default(),
             load: None,
             settings: Value::Object(Map::new()),
             origin: Origin { path, provenance: Provenance::default() },
@@ -186,6 +194,7 @@ impl fmt::Debug for InstanceConfig {
             .field("id", &self.id)
             .field("plugin", &self.plugin)
             .field("enabled", &self.enabled)
+            .field("feature_flag", &self.feature_flag)
             .field("kind", &self.kind)
             .field("version", &self.version)
             .field("mount", &self.mount)
@@ -195,6 +204,7 @@ impl fmt::Debug for InstanceConfig {
             .field("priority", &self.priority)
             .field("timeouts", &self.timeouts)
             .field("limits", &self.limits)
+            .field("supervision", &self.supervision)
             .field("load", &self.load)
             .field("settings", &redact(&self.settings))
             .finish_non_exhaustive()

@@ -44,6 +44,7 @@ mod check;
 mod digest;
 mod entry;
 mod error;
+mod flaws;
 mod id;
 mod instance;
 mod json;
@@ -53,6 +54,7 @@ mod load_order;
 mod parse;
 mod plugins;
 mod read_instance;
+mod read_supervision;
 mod redact;
 mod reference;
 mod report;
@@ -60,6 +62,7 @@ mod resolve;
 mod section;
 mod security;
 mod suggest;
+mod supervision;
 mod timeouts;
 mod trust;
 mod typed;
@@ -80,6 +83,10 @@ pub use limits::{HostLimits, LoadRule};
 pub use plugins::{Linked, PluginsConfig};
 pub use redact::redact;
 pub use security::{LoadFrom, Rpath, SecurityPolicy, Signatures};
+pub use supervision::{
+    BreakerPolicy, BulkheadPolicy, FailurePolicy, Fault, FaultRule, FaultWhen, HealthPolicy, Lane,
+    Override, RestartPolicy, Supervision, SupervisionOverrides,
+};
 pub use timeouts::{TimeoutOverrides, Timeouts};
 pub use trust::{PublicKey, TrustedKey};
 
@@ -235,6 +242,27 @@ impl Config {
     /// The timeouts that hold for an instance: its own, else those of all.
     pub fn timeouts_of(&self, instance: &InstanceConfig) -> Timeouts {
         self.plugins.timeouts.with(&instance.timeouts)
+    }
+
+    /// What watches over an instance: what it has of its own, else what all have. One that is to be
+    /// restarted and says nothing of health checks is asked how it is as by default, since nothing else
+    /// would tell.
+    ///
+    /// ```
+    /// # use hotshoe::config::Config;
+    /// let text = "plugins = { rate_limit = '100/s', restart = true, a = { rate_limit = false } }";
+    /// let config = Config::from_toml(text, "app.toml")?;
+    /// let supervision = config.supervision_of(&config.plugins.instances["a"]);
+    /// assert_eq!(supervision.rate_limit, None);
+    /// assert!(supervision.restart.is_some() && supervision.health.is_some());
+    /// # Ok::<(), hotshoe::config::ConfigError>(())
+    /// ```
+    pub fn supervision_of(&self, instance: &InstanceConfig) -> Supervision {
+        let mut supervision = self.plugins.supervision.with(&instance.supervision);
+        if supervision.restart.is_some() && instance.supervision.health == Override::Inherit {
+            supervision.health.get_or_insert_default();
+        }
+        supervision
     }
 
     /// What looks odd but is no error, one line each, for the host to log.

@@ -11,13 +11,17 @@ use toml::de::{DeTable, DeValue};
 
 use super::entry::Entry;
 use super::error::ProblemKind;
+use super::flaws;
 use super::instance::InstanceConfig;
 use super::key_path::KeyPath;
 use super::read_instance;
+use super::read_supervision;
 use super::report::Report;
 use super::section::Section;
 use super::security::{self, SecurityPolicy};
+use super::supervision::Supervision;
 use super::timeouts::{self, TimeoutOverrides, Timeouts};
+use crate::manifest::RESERVED;
 
 /// `[plugins]`: which plugins start, from where, and under which policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +39,12 @@ pub struct PluginsConfig {
     pub auto_load: bool,
     /// How long plugins may take.
     pub timeouts: Timeouts,
+    /// What watches over each plugin that has nothing of its own. Limits of routes, pools and faults
+    /// belong to single instances.
+    pub supervision: Supervision,
+    /// What is switched on and off by name, for the application and for instances with a
+    /// [`feature_flag`](InstanceConfig::feature_flag).
+    pub feature_flags: BTreeMap<String, bool>,
     /// How many plugins may run at most.
     pub max_plugins: Option<NonZeroU32>,
     /// Whether one plugin that cannot be started stops all, and `start` fails. `false` by default.
@@ -60,6 +70,8 @@ impl Default for PluginsConfig {
             load_order: Vec::new(),
             auto_load: true,
             timeouts: Timeouts::default(),
+            supervision: Supervision::default(),
+            feature_flags: BTreeMap::new(),
             max_plugins: None,
             strict: false,
             data_dir: None,
@@ -68,6 +80,19 @@ impl Default for PluginsConfig {
             security: SecurityPolicy::default(),
             instances: BTreeMap::new(),
         }
+    }
+}
+
+impl PluginsConfig {
+    /// Whether this feature flag is on. One that is not there is off.
+    pub fn feature(&self, flag: &str) -> bool {
+        self.feature_flags.get(flag).copied().unwrap_or(false)
+    }
+
+    /// Whether this instance starts with the host: all plugins, it and its feature flag are on.
+    pub fn enables(&self, instance: &InstanceConfig) -> bool {
+        let flag = instance.feature_flag.as_deref();
+        self.enabled && instance.enabled && flag.is_none_or(|flag| self.feature(flag))
     }
 }
 
@@ -91,24 +116,31 @@ pub(super) fn read(
     let mut section = Section::new(path.clone(), table)
         .with_hint("an instance of a plugin is a table, [plugins.<id>]");
 
-    let (mut first, mut second) = (Vec::new(), Vec::new());
-    for entry in section.take_tables() {
-        let Some(table) = entry.value.as_table() else {
-            continue;
-        };
-        match entry.name {
-            "security" => plugins.security = security::read(table, entry.path, base_dir, report),
-            "config" => second = flat_instances(table, &entry, report),
-            _ => first.push(entry),
+    if let Some(entry) = section.take("security", report)
+        && let Some(table) = entry.table(report, "a table")
+    {
+        plugins.security = security::read(table, entry.path, base_dir, report);
+    }
+    if let Some(entry) = section.take_as("feature_flags", &["FeatureFlags"], report) {
+        plugins.feature_flags = feature_flags(&entry, report);
+    }
+    let first = section.take_tables(RESERVED);
+    let second = section.take("config", report);
+    let second = second.map(|entry| flat_instances(&entry, report)).unwrap_or_default();
+    let before = report.count();
+    plugins.instances = read_instance::read_all(first, second, &plugins.feature_flags, report);
+    // Of what could not be read nobody knows whether it fits.
+    if report.count() == before {
+        for (id, flaw) in flaws::of_pools(&plugins.instances) {
+            report.push_placed(&path.key(id).key(flaw.key), flaw);
         }
     }
-    plugins.instances = read_instance::read_all(first, second, report);
     read_keys(&mut plugins, &mut section, base_dir, report);
     section.finish(report);
     plugins
 }
 
-/// The keys that are no tables.
+/// The keys that are no instances.
 fn read_keys(
     plugins: &mut PluginsConfig,
     section: &mut Section<'_>,
@@ -129,6 +161,7 @@ fn read_keys(
     }
     let timeouts: TimeoutOverrides = timeouts::read(section, report);
     plugins.timeouts = plugins.timeouts.with(&timeouts);
+    plugins.supervision = plugins.supervision.with(&read_supervision::read(section, report));
     let found = section.take("max_plugins", report);
     plugins.max_plugins = found.and_then(|entry| {
         entry.above_zero(report, "to start no plugin at all write enabled = false")
@@ -141,24 +174,23 @@ fn read_keys(
     plugins.storage =
         found.and_then(|entry| entry.text(report, "the id of an instance, or its type"));
     plugins.linked = section.take("linked", report).and_then(|entry| linked(&entry, report));
-    for reserved in ["security", "config"] {
-        // Tables are gone by now, so what is left under these names is something else.
-        if let Some(entry) = section.take(reserved, report) {
-            entry.table(report, "a table");
-        }
-    }
 }
 
 /// The tables in `[plugins.config]`.
-fn flat_instances<'t>(
-    table: &'t DeTable<'t>,
-    entry: &Entry<'t>,
-    report: &mut Report,
-) -> Vec<Entry<'t>> {
+fn flat_instances<'t>(entry: &Entry<'t>, report: &mut Report) -> Vec<Entry<'t>> {
+    let Some(table) = entry.table(report, "a table") else { return Vec::new() };
     let entries = Section::new(entry.path.clone(), table).into_entries().into_iter();
     entries
         .filter(|entry| entry.table(report, "a table, [plugins.config.<id>]").is_some())
         .collect()
+}
+
+/// All flags that are named. One that is neither on nor off is off, so that nobody else misses it.
+fn feature_flags(entry: &Entry<'_>, report: &mut Report) -> BTreeMap<String, bool> {
+    let expected = "a table, such as { beta-search = true }";
+    let Some(table) = entry.table(report, expected) else { return BTreeMap::new() };
+    let entries = Section::new(entry.path.clone(), table).into_entries().into_iter();
+    entries.map(|entry| (entry.name.to_owned(), entry.boolean(report).unwrap_or(false))).collect()
 }
 
 fn directories(section: &mut Section<'_>, base_dir: &Path, report: &mut Report) -> Vec<PathBuf> {

@@ -4,12 +4,16 @@
 //! `[plugins.config.<id>]` has the plugin's own keys, and `enabled` among them. One id in both is
 //! refused: whoever reads only one of the two tables would be misled.
 
+use std::collections::BTreeMap;
+
 use super::entry::Entry;
 use super::error::ProblemKind;
+use super::flaws;
 use super::id;
 use super::instance::{InstanceConfig, Instances, Mount, Origin};
 use super::json;
 use super::limits::{HostLimits, LoadRule};
+use super::read_supervision;
 use super::report::{Provenance, Report};
 use super::section::Section;
 use super::timeouts;
@@ -18,6 +22,7 @@ use super::timeouts;
 pub(super) fn read_all(
     first: Vec<Entry<'_>>,
     second: Vec<Entry<'_>>,
+    flags: &BTreeMap<String, bool>,
     report: &mut Report,
 ) -> Instances {
     for late in &second {
@@ -35,7 +40,8 @@ pub(super) fn read_all(
     }
     let mut instances = Instances::new();
     for entry in first {
-        instances.extend(named(&entry, report, read_host_shape));
+        let read = |entry: &Entry<'_>, report: &mut Report| read_host_shape(entry, flags, report);
+        instances.extend(named(&entry, report, read));
     }
     for entry in second {
         instances.extend(named(&entry, report, read_flat_shape));
@@ -43,9 +49,11 @@ pub(super) fn read_all(
     instances
 }
 
-type Read = fn(&Entry<'_>, &mut Report) -> Option<InstanceConfig>;
-
-fn named(entry: &Entry<'_>, report: &mut Report, read: Read) -> Option<(String, InstanceConfig)> {
+fn named(
+    entry: &Entry<'_>,
+    report: &mut Report,
+    read: impl FnOnce(&Entry<'_>, &mut Report) -> Option<InstanceConfig>,
+) -> Option<(String, InstanceConfig)> {
     if let Err(message) = id::check(entry.name) {
         report.push(ProblemKind::Id, &entry.path, &entry.key, message, id::HELP);
         return None;
@@ -54,7 +62,11 @@ fn named(entry: &Entry<'_>, report: &mut Report, read: Read) -> Option<(String, 
 }
 
 /// `[plugins.<id>]`
-fn read_host_shape(entry: &Entry<'_>, report: &mut Report) -> Option<InstanceConfig> {
+fn read_host_shape(
+    entry: &Entry<'_>,
+    flags: &BTreeMap<String, bool>,
+    report: &mut Report,
+) -> Option<InstanceConfig> {
     let mut section = Section::new(entry.path.clone(), entry.table(report, "a table")?)
         .with_hint("keys of the plugin itself belong below `config`");
     let mut instance = InstanceConfig::new(entry.name);
@@ -62,6 +74,15 @@ fn read_host_shape(entry: &Entry<'_>, report: &mut Report) -> Option<InstanceCon
     instance.plugin = found.unwrap_or(instance.plugin);
     let found = section.take("enabled", report).and_then(|entry| entry.boolean(report));
     instance.enabled = found.unwrap_or(true);
+    if let Some(entry) = section.take("feature_flag", report) {
+        instance.feature_flag = entry.text(report, "the name of a feature flag");
+        if let Some(flag) = &instance.feature_flag
+            && !flags.contains_key(flag)
+        {
+            let (message, help) = flaws::of_flag(flag, flags);
+            report.push(ProblemKind::Reference, &entry.path, &entry.span, message, help);
+        }
+    }
     let found = section.take("type", report);
     instance.kind = found.and_then(|entry| entry.text(report, "a text, such as \"storage\""));
     let found = section.take("version", report);
@@ -82,6 +103,8 @@ fn read_host_shape(entry: &Entry<'_>, report: &mut Report) -> Option<InstanceCon
     instance.priority = found
         .and_then(|entry| entry.whole(report, "a whole number from -2147483648 to 2147483647"));
     instance.timeouts = timeouts::read(&mut section, report);
+    instance.supervision = read_supervision::read(&mut section, report);
+    read_supervision::read_of_one(&mut section, &mut instance.supervision, report);
     if let Some(entry) = section.take("limits", report)
         && let Some(table) = entry.table(report, "a table of limits, such as { tasks = 32 }")
     {

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::error::{ConfigError, Position, Problem, ProblemKind};
+use super::flaws::Flaw;
 use super::key_path::KeyPath;
 
 /// Above this a column is counted in bytes: counting characters of one endless line for each of
@@ -69,6 +70,17 @@ impl<'t> Report<'t> {
         });
     }
 
+    /// Adds a problem with what [`place`](Self::place) was told of.
+    pub(super) fn push_placed(&mut self, path: &KeyPath, flaw: Flaw) {
+        self.problems.push(Problem {
+            kind: flaw.kind,
+            key: Some(path.to_string()),
+            position: self.places.get(&path.to_string()).copied(),
+            message: flaw.message,
+            help: Some(flaw.help.to_owned()),
+        });
+    }
+
     pub(super) fn warn(&mut self, span: &Range<usize>, message: &str) {
         let line = format!("{}:{}: {message}", self.origin, self.position(span.start));
         self.warnings.push(line);
@@ -93,6 +105,11 @@ impl<'t> Report<'t> {
 
     pub(super) fn has_problems(&self) -> bool {
         !self.problems.is_empty()
+    }
+
+    /// How many problems there are so far.
+    pub(super) fn count(&self) -> usize {
+        self.problems.len()
     }
 }
 

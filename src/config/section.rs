@@ -45,11 +45,12 @@ impl<'t> Section<'t> {
         self.entries
     }
 
-    /// Takes out all entries that are tables.
-    pub(super) fn take_tables(&mut self) -> Vec<Entry<'t>> {
-        let (tables, rest) = std::mem::take(&mut self.entries)
-            .into_iter()
-            .partition(|entry: &Entry<'_>| entry.value.is_table());
+    /// Takes out all entries that are tables, except those called like one of `besides`.
+    pub(super) fn take_tables(&mut self, besides: &[&str]) -> Vec<Entry<'t>> {
+        let (tables, rest) =
+            std::mem::take(&mut self.entries).into_iter().partition(|entry: &Entry<'_>| {
+                entry.value.is_table() && !besides.contains(&entry.name)
+            });
         self.entries = rest;
         tables
     }

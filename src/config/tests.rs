@@ -12,6 +12,7 @@ mod security;
 mod seed;
 mod settings;
 mod shapes;
+mod supervision;
 mod trust;
 
 use super::{Config, ConfigError};

@@ -27,8 +27,25 @@ const LONGEST: usize = 1024;
 /// So many characters of a value are repeated in a message.
 const SHOWN: usize = 64;
 
-/// Ids that no plugin has: they mean something else where plugins are configured.
-pub(crate) const RESERVED: [&str; 2] = ["config", "security"];
+/// Ids that no plugin has: where plugins are configured, tables of these names are the host's, in
+/// whatever spelling the host reads them.
+pub(crate) const RESERVED: &[&str] = &[
+    "config",
+    "security",
+    "circuit_breaker",
+    "circuitBreaker",
+    "CircuitBreaker",
+    "feature_flags",
+    "featureFlags",
+    "FeatureFlags",
+    "health_check",
+    "healthCheck",
+    "lane",
+    "rate_limiting",
+    "rateLimiting",
+    "RateLimiting",
+    "restart",
+];
 
 const HELP: &str = "build the plugin with hotshoe's `export_plugin!` and a current hotshoe";
 

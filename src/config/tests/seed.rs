@@ -1,4 +1,5 @@
-//! The two TOML blocks of seed 002, verbatim, and what they mean.
+//! The two TOML blocks of seed 002, verbatim, and what they mean; the settings of seed 003's gateway
+//! by their names there.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -7,8 +8,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{config, problems};
-use crate::config::{Signatures, Timeouts};
-use crate::settings::Interval;
+use crate::config::{BreakerPolicy, Signatures, Timeouts};
+use crate::settings::{Interval, Quota};
 
 /// "1.2 Configuration Enhancement"
 const ENHANCEMENT: &str = r#"[plugins]
@@ -65,6 +66,60 @@ enabled = false
 connectionString = "postgres://user:pass@localhost:26257/hockeypuck"
 maxConnections = 100
 "#;
+
+/// "GatewayConfig" and "CircuitBreaker", which are Go there: the names of their fields in JSON. The
+/// values are those of the manifest that follows.
+const GATEWAY: &str = r#"[plugins]
+max_plugins = 1000
+plugin_timeout = "5s"
+RateLimiting = "100/min"
+
+[plugins.CircuitBreaker]
+failure_threshold = 5
+timeout = "30s"
+half_open_limit = 3
+
+[plugins.FeatureFlags]
+enable_ml_model = false
+
+[plugins.recommendations]
+feature_flag = "enable_ml_model"
+"#;
+
+#[test]
+fn gateway_config_loads() {
+    let config = config(GATEWAY);
+    let plugins = &config.plugins;
+    let recommendations = &plugins.instances["recommendations"];
+    assert_eq!(plugins.instances.len(), 1);
+    assert_eq!(plugins.max_plugins, NonZeroU32::new(1000));
+    assert_eq!(config.timeouts_of(recommendations).call, Some(Duration::from_secs(5)));
+    let supervision = config.supervision_of(recommendations);
+    assert_eq!(supervision.rate_limit, Some(Quota::per_minute(NonZeroU32::new(100).unwrap())));
+    let mut breaker = BreakerPolicy::failures(NonZeroU32::new(5).unwrap());
+    breaker.half_open_limit = NonZeroU32::new(3).unwrap();
+    breaker.open_for = Duration::from_secs(30);
+    assert_eq!(supervision.breaker, Some(breaker));
+    assert!(!plugins.feature("enable_ml_model") && !plugins.enables(recommendations));
+}
+
+#[test]
+fn its_other_spellings_mean_the_same() {
+    let snake = GATEWAY
+        .replace("RateLimiting", "rate_limiting")
+        .replace("CircuitBreaker", "circuit_breaker")
+        .replace("FeatureFlags", "feature_flags");
+    let camel = GATEWAY
+        .replace("max_plugins", "maxPlugins")
+        .replace("plugin_timeout", "pluginTimeout")
+        .replace("RateLimiting", "rateLimiting")
+        .replace("CircuitBreaker", "circuitBreaker")
+        .replace("failure_threshold", "failureThreshold")
+        .replace("half_open_limit", "halfOpenLimit")
+        .replace("FeatureFlags", "featureFlags");
+    assert_eq!(config(&snake), config(GATEWAY));
+    assert_eq!(config(&camel), config(GATEWAY));
+}
 
 #[test]
 fn configuration_enhancement_loads() {

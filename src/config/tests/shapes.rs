@@ -20,6 +20,15 @@ strict = true
 data_dir = "data"
 storage = "a"
 linked = ["hkp"]
+max_in_flight = 64
+queue = 128
+rate_limit = "100/s"
+on_failure = "open"
+circuit_breaker = { failure_threshold = 5, failure_rate = 0.5, window = "10s", min_calls = 9, half_open_limit = 2 }
+lane = { threads = 2, queue = 64, spare = 2 }
+health_check = { interval = "20s", timeout = "5s", unhealthy_after = 4 }
+restart = { max = 6, backoff = "2s", factor = 1.5, max_backoff = "50s", reset_after = "5m" }
+feature_flags = { beta-search = true }
 
 [plugins.security]
 verify_signatures = true
@@ -38,6 +47,10 @@ required = true
 permissions = ["storage"]
 deny = ["config.read"]
 priority = -5
+feature_flag = "beta-search"
+route_limits = { "GET /search" = "50/min" }
+circuit_breaker.open_for = "9s"
+pool = "stores"
 load_timeout = "6s"
 limits = { calls = "10/s", events = "20/min", log_lines = "30/h", tasks = 3, subscriptions = 4 }
 load = { disable_above = 0.9, enable_below = 0.7 }
@@ -72,6 +85,10 @@ fn further_spellings_mean_the_same() {
         .replace("max_memory_mb", "maxMemoryMB")
         .replace("max_cpu_percent", "maxCPUPercent")
         .replace("call_timeout", "plugin_timeout")
+        .replace("open_for", "timeout")
+        .replace("circuit_breaker = ", "CircuitBreaker = ")
+        .replace("rate_limit = ", "RateLimiting = ")
+        .replace("feature_flags = ", "FeatureFlags = ")
         .replace("directory = \"plugins\"", "directories = [\"plugins\"]");
     assert_eq!(config(&text), config(SNAKE));
     assert_eq!(config(&text.replace("plugin_timeout", "pluginTimeout")), config(SNAKE));
