@@ -86,6 +86,7 @@
 //! | --- | --- | --- |
 //! | `host` | yes | [`PluginHost`] and all that an application needs |
 //! | `tower` | no | the host's routes as a `tower` service, for axum and hyper |
+//! | `metrics` | no | figures of all instances for the `metrics` facade |
 //! | `testing` | no | conformance suites and a fake host, for the tests of plugins |
 //!
 //! Plugins depend on this crate with `default-features = false`.
@@ -116,6 +117,8 @@ pub mod manifest;
 #[cfg(feature = "host")]
 mod metrics;
 #[cfg(feature = "host")]
+pub mod monitor;
+#[cfg(feature = "host")]
 pub mod preflight;
 #[cfg(feature = "host")]
 pub mod resolve;
@@ -126,6 +129,8 @@ mod sdk;
 mod services;
 pub mod settings;
 pub mod standard;
+#[cfg(feature = "host")]
+mod supervise;
 #[cfg(feature = "host")]
 mod tasks;
 #[cfg(feature = "testing")]
@@ -146,20 +151,23 @@ pub use contract::{
     RestoreMode, RestoreSummary, Result, ResultExt, Scan, Storage, StorageBackend, StorageExt,
     Task, TaskFn, Tx, Version, handler_fn, task_fn,
 };
-pub use extension::{Deferred, Handle, Json};
+pub use extension::{Deferred, Handle, Json, Pool};
 #[cfg(feature = "tower")]
 pub use gateway::{GatewayService, HttpBody};
 #[cfg(feature = "host")]
 pub use host::{
-    Execution, Mount, PluginHost, PluginHostBuilder, PluginInfo, StartReport, TaskInfo,
+    Execution, HeapUse, Mount, PluginHost, PluginHostBuilder, PluginInfo, PluginMetrics,
+    StartReport, TaskInfo,
 };
 #[cfg(feature = "host")]
 pub use metrics::Figure;
 #[cfg(feature = "host")]
 pub use runtime::Pending;
 pub use sdk::{
-    __private, Context, Contributions, ExportedPlugin, LinkedPlugin, Metric, Metrics, NoConfig,
-    Plugin,
+    __private, Context, Contributions, CountingAllocator, ExportedPlugin, LinkedPlugin, Metric,
+    Metrics, NoConfig, Plugin,
 };
 #[cfg(feature = "host")]
 pub use services::{Authority, Permission, PermissionState};
+#[cfg(feature = "host")]
+pub use supervise::{CallStats, ContributionStats, Injected, Latency};

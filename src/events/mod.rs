@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_channel::{Receiver, Sender, TrySendError};
 use bytes::Bytes;
-use hotshoe_abi::AbiEventHandler;
+use hotshoe_abi::{AbiEventHandler, outcome};
 use parking_lot::RwLock;
 
 use crate::contract::{Call, Event, EventParts};
 use crate::runtime::{Background, Job};
+use crate::supervise::Port;
 
 /// How many events may wait for one subscription.
 const QUEUE: usize = 1024;
@@ -68,7 +69,7 @@ impl EventBus {
         &self,
         instance: &str,
         topic: &str,
-        handler: AbiEventHandler,
+        handler: Port<Arc<AbiEventHandler>>,
         admits: Admission,
     ) -> Arc<Subscription> {
         let (queue, events) = async_channel::bounded(QUEUE);
@@ -127,7 +128,7 @@ impl Subscription {
 
 async fn deliver(
     events: Receiver<Event>,
-    handler: AbiEventHandler,
+    handler: Port<Arc<AbiEventHandler>>,
     instance: String,
     admits: Admission,
 ) {
@@ -136,7 +137,7 @@ async fn deliver(
             continue;
         }
         let topic = event.topic().to_owned();
-        if let Err(error) = handler.handle(event).await {
+        if let Err(error) = handler.ask(|handler| handler.handle(event), outcome::of).await {
             tracing::error!(plugin = instance, topic, %error, "an event handler failed");
         }
     }

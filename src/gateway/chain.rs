@@ -4,64 +4,88 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use hotshoe_abi::{AbiFuture, AbiHandler, AbiMiddleware, Chain};
+use hotshoe_abi::{AbiFuture, AbiHandler, AbiMiddleware, Chain, outcome};
 
 use super::Routes;
+use super::guard::{AsItIs, Link, LinkClock, Watching};
 use super::routes::Matched;
-use crate::contract::{Error, ErrorKind, Next, Request, Response, Result};
-use crate::runtime::Gate;
+use crate::config::FailurePolicy;
+use crate::contract::{ErrorKind, Request, Response, Result};
+use crate::supervise::Port;
 
 /// A handler in force.
 pub(crate) struct HandlerEntry {
     pub(crate) instance: String,
     pub(crate) version: String,
-    /// None once the instance has begun to end: the entry only says whose the route is.
-    pub(crate) object: Option<AbiHandler>,
+    pub(crate) port: Port<Arc<AbiHandler>>,
+    /// Which of all starts of the host brought it.
+    pub(crate) start: u64,
+    /// The instance has begun to end: the entry only says whose the route is.
+    pub(crate) vacant: bool,
     /// A predecessor had the route: if this instance does not come up, it stays vacant.
     pub(crate) inherited: AtomicBool,
-    pub(crate) gate: Arc<Gate>,
-    /// How long a request to it may take, middleware included; by default as long as any.
-    pub(crate) timeout: Option<Duration>,
 }
 
 impl HandlerEntry {
-    /// The same without its object, which the instance's end is to drop.
+    /// For middleware that tells who answered, such as an access log.
+    fn sign(&self, response: &mut Response) {
+        response.set_metadata("plugin_id", &self.instance);
+        response.set_metadata("version", &self.version);
+    }
+
+    /// The same, of an instance that ends.
     pub(super) fn vacant(&self) -> Self {
         Self {
             instance: self.instance.clone(),
             version: self.version.clone(),
-            object: None,
+            port: self.port.clone(),
+            start: self.start,
+            vacant: true,
             inherited: AtomicBool::new(true),
-            gate: self.gate.clone(),
-            timeout: self.timeout,
         }
     }
 }
 
-/// A middleware in force.
+/// A middleware in force. Its port is closed while the instance is replaced: whoever would have passed
+/// is refused, because what guards a path must not be open while it is exchanged; unless the policy is
+/// [`Open`](FailurePolicy::Open).
 pub(crate) struct MiddlewareEntry {
     pub(crate) instance: String,
-    /// None while the instance is replaced: whoever would have passed it is refused, because what
-    /// guards a path must not be open while it is exchanged.
-    pub(crate) object: Option<AbiMiddleware>,
-    pub(crate) gate: Arc<Gate>,
+    pub(crate) port: Port<Arc<AbiMiddleware>>,
+    /// Which of all starts of the host brought it.
+    pub(crate) start: u64,
     pub(crate) priority: i32,
     pub(crate) paths: Vec<String>,
+    /// What becomes of a request that it cannot answer.
+    pub(crate) failure: FailurePolicy,
+    /// How much time of its own it has for one request.
+    pub(crate) limit: Option<Duration>,
+    pub(crate) passing: Passing,
+}
+
+/// How a request passes a middleware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passing {
+    /// There is nothing to do about it but to hand on its answer.
+    Plain,
+    /// It has a limit, or a request may go on without it.
+    Guarded,
+    /// The same on threads of its own, whatever else there is.
+    OnLane,
+}
+
+impl Passing {
+    pub(crate) fn of(failure: FailurePolicy, limit: Option<Duration>, on_lane: bool) -> Self {
+        match (on_lane, failure == FailurePolicy::Open || limit.is_some()) {
+            (true, _) => Self::OnLane,
+            (false, true) => Self::Guarded,
+            (false, false) => Self::Plain,
+        }
+    }
 }
 
 impl MiddlewareEntry {
-    /// The same without its object, which the instance's end is to drop.
-    pub(super) fn vacant(&self) -> Self {
-        Self {
-            instance: self.instance.clone(),
-            object: None,
-            gate: self.gate.clone(),
-            priority: self.priority,
-            paths: self.paths.clone(),
-        }
-    }
-
-    fn applies(&self, path: &str) -> bool {
+    pub(super) fn applies(&self, path: &str) -> bool {
         self.paths.iter().any(|pattern| match pattern.strip_suffix('*') {
             Some(start) => {
                 path.starts_with(start) || start.strip_suffix('/').is_some_and(|own| own == path)
@@ -73,8 +97,8 @@ impl MiddlewareEntry {
 
 /// The links of one request. Only its own: a request that takes long must not keep what other
 /// instances contributed to the table that it met.
-struct Links {
-    middleware: Vec<Arc<MiddlewareEntry>>,
+pub(super) struct Links {
+    pub(super) middleware: Vec<Link>,
     end: Matched,
 }
 
@@ -86,53 +110,117 @@ impl Way {
     /// neither.
     pub(super) fn of(request: &mut Request, routes: &Routes) -> Self {
         let end = routes.find(request);
-        let path = request.path();
-        let applies = |entry: &&Arc<MiddlewareEntry>| entry.applies(path);
-        let middleware = routes.middleware.iter().filter(applies).cloned().collect();
+        let middleware = routes.middleware_for(request.path()).map(Link::new).collect();
         Self(Arc::new(Links { middleware, end }))
     }
 
-    /// How long it may take, if the handler's instance has a limit.
-    pub(super) fn timeout(&self) -> Option<Duration> {
-        match &self.0.end {
-            Matched::Handler(entry) => entry.timeout,
-            Matched::Nothing | Matched::OtherMethods(_) => None,
-        }
-    }
-
-    /// Runs the chain.
+    /// Runs the chain. Its beginning needs no box: nothing is before it that crosses.
     pub(super) async fn run(self, request: Request) -> Result<Response> {
-        self.0.run(0, request).await
+        let Self(links) = self;
+        match links.middleware.first() {
+            None => links.end(request).await,
+            Some(link) if !link.is_guarded() => links.pass(0, request).await,
+            // In one all the same, so that the others keep no room for it.
+            Some(_) => links.run(0, request).await,
+        }
     }
 }
 
 impl Chain for Links {
     fn run(self: Arc<Self>, position: usize, request: Request) -> AbiFuture<'static, Response> {
-        AbiFuture::new(async move {
-            let Some(entry) = self.middleware.get(position) else { return self.end(request).await };
-            let (Some(_pass), Some(object)) = (entry.gate.enter(), &entry.object) else {
-                return Err(unavailable(&entry.instance));
-            };
-            let next = Next::new(self.clone(), position + 1);
-            let answer = object.handle(request, next).await;
-            answer.map_err(|error| named(error, &entry.instance))
-        })
+        match self.before(position) {
+            Some(link) if link.is_guarded() => self.run_after_guarded(position, request),
+            Some(link) => {
+                link.passes_on();
+                self.run_rest(position, request, AsItIs)
+            }
+            None => self.run_rest(position, request, AsItIs),
+        }
     }
 }
 
 impl Links {
+    /// The link before `position`.
+    fn before(&self, position: usize) -> Option<&Link> {
+        self.middleware.get(position.wrapping_sub(1))
+    }
+
+    #[inline(never)]
+    fn run_after_guarded(
+        self: Arc<Self>,
+        position: usize,
+        request: Request,
+    ) -> AbiFuture<'static, Response> {
+        let at = position - 1;
+        let link = &self.middleware[at];
+        if let Err(error) = link.passes_on_once() {
+            return AbiFuture::ready(Err(error));
+        }
+        if link.entry.limit.is_none() {
+            return self.run_rest(position, request, AsItIs);
+        }
+        let clock = LinkClock::new(self.clone(), at);
+        self.run_rest(position, request, clock)
+    }
+
+    /// Each kind of link by itself, so that a future is no larger than it has to be.
+    pub(super) fn run_rest<W: Watching>(
+        self: Arc<Self>,
+        position: usize,
+        request: Request,
+        watching: W,
+    ) -> AbiFuture<'static, Response> {
+        match self.middleware.get(position) {
+            None => watching.watch(move || async move {
+                let mut answer = self.end(request).await;
+                self.passed_on(position, &mut answer);
+                answer
+            }),
+            Some(link) => match link.entry.passing {
+                Passing::Plain => watching.watch(move || async move {
+                    let mut answer = self.pass(position, request).await;
+                    self.passed_on(position, &mut answer);
+                    answer
+                }),
+                Passing::Guarded => watching.watch(move || async move {
+                    let mut answer = self.pass_guarded(position, request).await;
+                    self.passed_on(position, &mut answer);
+                    answer
+                }),
+                Passing::OnLane => watching.watch(move || async move {
+                    let mut answer = self.pass_on_lane(position, request).await;
+                    self.passed_on(position, &mut answer);
+                    answer
+                }),
+            },
+        }
+    }
+
+    /// Tells the link before `position` what it will be answered.
+    fn passed_on(&self, position: usize, answer: &mut Result<Response>) {
+        if let Some(link) = self.before(position) {
+            link.passed_on(answer);
+        }
+    }
+
     async fn end(&self, request: Request) -> Result<Response> {
         match &self.end {
             Matched::Handler(entry) => {
-                let (Some(_pass), Some(object)) = (entry.gate.enter(), &entry.object) else {
-                    return Err(unavailable(&entry.instance));
-                };
-                let answer = object.handle(request).await;
-                let mut response = answer.map_err(|error| named(error, &entry.instance))?;
-                // For middleware that tells who answered, such as an access log.
+                let received = request.body_len();
+                let answer = entry.port.ask(move |handler| handler.handle(request), answered);
+                let mut response = answer.await?;
+                let sent = response.body_len();
+                entry.port.count_bytes(received.unwrap_or_default(), sent.unwrap_or_default());
                 if !self.middleware.is_empty() {
-                    response.set_metadata("plugin_id", &entry.instance);
-                    response.set_metadata("version", &entry.version);
+                    entry.sign(&mut response);
+                }
+                Ok(response)
+            }
+            Matched::Pool(pool) => {
+                // In a box, so that requests to others keep no room for it.
+                let (mut response, entry) = Box::pin(pool.handle(request)).await?;
+                if !self.middleware.is_empty() {
+                    entry.sign(&mut response);
                 }
                 Ok(response)
             }
@@ -144,12 +232,10 @@ impl Links {
     }
 }
 
-fn unavailable(instance: &str) -> Error {
-    Error::new(ErrorKind::Unavailable, "it is being stopped or replaced and takes no requests now")
-        .with_plugin(instance)
-}
-
-/// The nearest instance is the one to blame; an error that names one keeps it.
-fn named(error: Error, instance: &str) -> Error {
-    if error.plugin().is_some() { error } else { error.with_plugin(instance) }
+/// How a request ended, by its answer: one that says that the plugin failed is no success.
+pub(super) fn answered(answer: &Result<Response>) -> u32 {
+    match answer {
+        Ok(response) if response.status() >= 500 => outcome::failed(ErrorKind::Other),
+        answer => outcome::of(answer),
+    }
 }

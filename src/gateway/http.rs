@@ -163,6 +163,10 @@ impl RequestParts for HttpRequest {
         self.call = call;
     }
 
+    fn body_len(&self) -> Option<u64> {
+        self.body.len()
+    }
+
     fn take_body(&mut self) -> Body {
         std::mem::take(&mut self.body)
     }

@@ -1,23 +1,25 @@
 //! Requests to plugins: routes, and the chain of middleware in front of them.
 //!
 //! The routes and middleware in force are one immutable table, exchanged as a whole; a request
-//! works on the table that it met. Whether an instance still takes calls is its gate's business.
+//! works on the table that it met. Whether an instance still takes calls is its ports' business.
 
 mod chain;
+mod ferry;
+mod guard;
 #[cfg(feature = "tower")]
 mod http;
+mod pool;
 mod routes;
 
 #[cfg(feature = "tower")]
 pub use self::http::{GatewayService, HttpBody};
 use chain::Way;
-pub(crate) use chain::{HandlerEntry, MiddlewareEntry};
-pub(crate) use routes::{Removed, Routes};
+pub(crate) use chain::{HandlerEntry, MiddlewareEntry, Passing};
+pub(crate) use routes::Routes;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use hotshoe_abi::plain::Line;
@@ -31,7 +33,6 @@ pub(crate) struct Gateway {
     draft: Mutex<Routes>,
     current: ArcSwap<Routes>,
     time: Timekeeper,
-    timeout: Option<Duration>,
     ids: RequestIds,
 }
 
@@ -53,14 +54,8 @@ impl RequestIds {
 }
 
 impl Gateway {
-    pub(crate) fn new(time: Timekeeper, timeout: Option<Duration>) -> Self {
-        Self {
-            draft: Mutex::default(),
-            current: ArcSwap::default(),
-            time,
-            timeout,
-            ids: RequestIds::new(),
-        }
+    pub(crate) fn new(time: Timekeeper) -> Self {
+        Self { draft: Mutex::default(), current: ArcSwap::default(), time, ids: RequestIds::new() }
     }
 
     /// Changes the routes to be; in force after the next [`publish`](Self::publish).
@@ -68,8 +63,8 @@ impl Gateway {
         change(&mut self.draft.lock())
     }
 
-    /// Puts the routes to be in force. The table that was drops here: whoever removed something
-    /// from it holds that ([`Removed`]), so no plugin's code runs.
+    /// Puts the routes to be in force. The table that was drops here, and no plugin's code with it: that
+    /// is behind ports.
     pub(crate) fn publish(&self) {
         let draft = self.draft.lock();
         self.current.store(Arc::new(draft.clone()));
@@ -78,36 +73,40 @@ impl Gateway {
     /// Sends a request through middleware to its handler.
     ///
     /// # Errors
-    /// What middleware and handler report; [`ErrorKind::Timeout`] at the earlier of the call's
-    /// deadline and the host's `call_timeout`.
+    /// What the handler reports, and middleware that refuses the request; [`ErrorKind::Unavailable`] if
+    /// middleware could not answer; [`ErrorKind::Timeout`] at the call's deadline, and when the handler
+    /// has taken `call_timeout`.
     pub(crate) async fn handle(&self, mut request: Request) -> Result<Response> {
         let way = Way::of(&mut request, &self.current.load());
-        let limit = match (request.call().remaining(), way.timeout().or(self.timeout)) {
-            (Some(left), Some(timeout)) => Some(left.min(timeout)),
-            (left, timeout) => left.or(timeout),
-        };
-        self.time.timeout(limit, "the answer to a request", way.run(request)).await
+        match request.call().remaining() {
+            None => way.run(request).await,
+            // In a box, so that requests without a deadline keep no room for it.
+            limit => {
+                let answer = Box::pin(way.run(request));
+                self.time.timeout(limit, "the answer to a request", answer).await
+            }
+        }
     }
 
     /// [`handle`](Self::handle), with errors turned into responses.
     ///
     /// A request without an id gets one, so that all that is logged about it can be found.
     pub(crate) async fn respond(&self, mut request: Request) -> Response {
-        let (method, path) = (request.method().to_owned(), request.path().to_owned());
-        let (method, path) = (Line(method), Line(path));
-        let id = match request.call().request_id() {
-            Some(id) => id.to_owned(),
-            None => {
-                let id = self.ids.next();
-                let call = request.call().edit().request_id(&id).build();
-                request.set_call(call);
-                id
-            }
-        };
+        if request.call().request_id().is_none() {
+            let call = request.call().edit().request_id(self.ids.next()).build();
+            request.set_call(call);
+        }
+        // What a failure needs of the request, which is gone by then: a share, and one copy of both texts.
+        let call = request.call().clone();
+        let method = request.method().len();
+        let target = [request.method(), request.path()].concat();
         match self.handle(request).await {
             Ok(response) => response,
             Err(error) => {
                 let status = status_of(error.kind());
+                let (method, path) = target.split_at(method);
+                let (method, path) = (Line(method), Line(path));
+                let id = call.request_id().unwrap_or_default();
                 if status >= 500 {
                     tracing::error!(%method, %path, request_id = id, error = %error, "a request failed");
                 } else {

@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering;
 
 use percent_encoding::percent_decode_str;
 
+use super::pool::Pool;
 use super::{HandlerEntry, MiddlewareEntry, refuse};
 use crate::contract::{Request, Result};
-use crate::runtime::Gate;
+use crate::supervise::tries;
 
 /// Routes and middleware in force.
 #[derive(Clone, Default)]
@@ -17,10 +18,71 @@ pub(crate) struct Routes {
     /// What is in `paths`, by pattern.
     patterns: BTreeMap<String, Arc<Methods>>,
     /// By priority, then in the order of their start.
-    pub(super) middleware: Vec<Arc<MiddlewareEntry>>,
+    middleware: Vec<Arc<MiddlewareEntry>>,
 }
 
-type Methods = BTreeMap<String, Arc<HandlerEntry>>;
+type Methods = BTreeMap<String, Route>;
+
+/// Who answers a route.
+#[derive(Clone)]
+enum Route {
+    One(Arc<HandlerEntry>),
+    Pool(Arc<Pool>),
+}
+
+impl Route {
+    fn of(entry: Arc<HandlerEntry>) -> Self {
+        match entry.port.pool() {
+            None => Self::One(entry),
+            Some(_) => Self::Pool(Arc::new(Pool(vec![entry]))),
+        }
+    }
+
+    fn entries(&self) -> &[Arc<HandlerEntry>] {
+        match self {
+            Self::One(entry) => std::slice::from_ref(entry),
+            Self::Pool(pool) => &pool.0,
+        }
+    }
+
+    /// With a handler in place of its predecessor's, or beside those of its pool.
+    ///
+    /// # Errors
+    /// With whoever answers it already.
+    fn with(&self, entry: Arc<HandlerEntry>) -> Result<Self, &HandlerEntry> {
+        let own = |other: &&Arc<HandlerEntry>| other.instance == entry.instance;
+        let before = self.entries().iter().find(own);
+        if let Some(other) = before.filter(|other| other.start == entry.start) {
+            return Err(other);
+        }
+        match (self, entry.port.pool()) {
+            (Self::Pool(pool), Some(name)) if pool.name() == name => {
+                let mut entries = pool.0.clone();
+                entries.retain(|other| other.instance != entry.instance);
+                entries.push(entry);
+                Ok(Self::Pool(Arc::new(Pool(entries))))
+            }
+            (_, _) if before.is_some() => Ok(Self::of(entry)),
+            _ => Err(&self.entries()[0]),
+        }
+    }
+
+    /// What is left of it; none if that is nothing.
+    fn after(&self, fate: impl Fn(&HandlerEntry) -> Fate) -> Option<Self> {
+        let left = |entry: &Arc<HandlerEntry>| match fate(entry) {
+            Fate::Keep => Some(entry.clone()),
+            Fate::Vacate => Some(Arc::new(entry.vacant())),
+            Fate::Remove => None,
+        };
+        match self {
+            Self::One(entry) => left(entry).map(Self::One),
+            Self::Pool(pool) => {
+                let entries: Vec<_> = pool.0.iter().filter_map(left).collect();
+                (!entries.is_empty()).then(|| Self::Pool(Arc::new(Pool(entries))))
+            }
+        }
+    }
+}
 
 /// What becomes of a handler.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,17 +92,10 @@ enum Fate {
     Remove,
 }
 
-/// What an instance contributed, taken out of the routes.
-#[derive(Default)]
-#[must_use = "dropping it runs the plugin's code: not under a lock"]
-pub(crate) struct Removed {
-    handlers: Vec<Arc<HandlerEntry>>,
-    middleware: Vec<Arc<MiddlewareEntry>>,
-}
-
 /// Where a request ends.
 pub(super) enum Matched {
     Handler(Arc<HandlerEntry>),
+    Pool(Arc<Pool>),
     Nothing,
     /// The path is there, for these methods.
     OtherMethods(String),
@@ -60,19 +115,26 @@ impl Routes {
         let method = method.to_ascii_uppercase();
         let instance = entry.instance.clone();
         let mut methods = self.patterns.get(path).map(|m| (**m).clone()).unwrap_or_default();
-        // A successor takes over the routes that its predecessor kept for it.
-        let taken = methods
-            .get(&method)
-            .filter(|other| other.instance != instance || Arc::ptr_eq(&other.gate, &entry.gate));
-        if let Some(other) = taken {
-            return Err(refuse(
-                &instance,
-                format!("the route {method} {path} is answered by `{}` already", other.instance),
-                "disable one of the two plugins",
-            ));
-        }
-        entry.inherited.store(methods.contains_key(&method), Ordering::Relaxed);
-        methods.insert(method, entry);
+        // A successor takes over the routes that its predecessor kept for it; others of its pool share
+        // them.
+        let route = match methods.get(&method) {
+            None => Route::of(entry),
+            Some(before) => {
+                let own = before.entries().iter().any(|other| other.instance == instance);
+                entry.inherited.store(own, Ordering::Relaxed);
+                before.with(entry).map_err(|other| {
+                    refuse(
+                        &instance,
+                        format!(
+                            "the route {method} {path} is answered by `{}` already",
+                            other.instance
+                        ),
+                        "disable one of the two plugins",
+                    )
+                })?
+            }
+        };
+        methods.insert(method, route);
         let methods = Arc::new(methods);
         self.paths.remove(path);
         if let Err(error) = self.paths.insert(path, methods.clone()) {
@@ -96,93 +158,61 @@ impl Routes {
         self.middleware.insert(at, Arc::new(entry));
     }
 
-    /// Takes the objects of an instance out and leaves the rest: whoever calls its routes, or would
-    /// pass its middleware, learns that it is not there now.
-    pub(crate) fn vacate(&mut self, instance: &str) -> Removed {
-        let mut removed = Removed::default();
-        for entry in self.middleware.iter_mut().filter(|entry| entry.instance == instance) {
-            let vacant = Arc::new(entry.vacant());
-            removed.middleware.push(std::mem::replace(entry, vacant));
-        }
-        self.change(&mut removed, |entry| {
-            if entry.instance == instance { Fate::Vacate } else { Fate::Keep }
-        });
-        removed
+    /// Leaves only the entries of an instance that ends: whoever calls its routes, or would pass its
+    /// middleware, learns that it is not there now.
+    pub(crate) fn vacate(&mut self, instance: &str) {
+        self.change(|entry| if entry.instance == instance { Fate::Vacate } else { Fate::Keep });
     }
 
     /// [`vacate`](Self::vacate) for an instance without a successor: its middleware is gone.
-    pub(crate) fn vacate_for_good(&mut self, instance: &str) -> Removed {
-        let mut removed = self.vacate(instance);
-        removed.middleware.extend(self.take_middleware(|entry| entry.instance == instance));
-        removed
+    pub(crate) fn vacate_for_good(&mut self, instance: &str) {
+        self.vacate(instance);
+        self.middleware.retain(|entry| entry.instance != instance);
     }
 
     /// Removes all that an instance contributed.
-    pub(crate) fn remove(&mut self, instance: &str) -> Removed {
-        let middleware = self.take_middleware(|entry| entry.instance == instance);
-        let mut removed = Removed { handlers: Vec::new(), middleware };
-        self.change(&mut removed, |entry| {
-            if entry.instance == instance { Fate::Remove } else { Fate::Keep }
-        });
-        removed
+    pub(crate) fn remove(&mut self, instance: &str) {
+        self.middleware.retain(|entry| entry.instance != instance);
+        self.change(|entry| if entry.instance == instance { Fate::Remove } else { Fate::Keep });
     }
 
-    /// Removes what a predecessor behind another gate left of an instance.
-    pub(crate) fn remove_all_but(&mut self, instance: &str, gate: &Arc<Gate>) -> Removed {
-        let other = |of: &str, behind: &Arc<Gate>| of == instance && !Arc::ptr_eq(behind, gate);
-        let middleware = self.take_middleware(|entry| other(&entry.instance, &entry.gate));
-        let mut removed = Removed { handlers: Vec::new(), middleware };
-        self.change(&mut removed, |entry| {
-            if other(&entry.instance, &entry.gate) { Fate::Remove } else { Fate::Keep }
-        });
-        removed
+    /// Removes what a predecessor left of an instance that was started by this start.
+    pub(crate) fn remove_all_but(&mut self, instance: &str, start: u64) {
+        let other = |of: &str, by: u64| of == instance && by != start;
+        self.middleware.retain(|entry| !other(&entry.instance, entry.start));
+        self.change(
+            |entry| {
+                if other(&entry.instance, entry.start) { Fate::Remove } else { Fate::Keep }
+            },
+        );
     }
 
     /// Takes back what an instance reserved that did not come up. What its predecessor had stays
     /// vacant.
-    pub(crate) fn give_back(&mut self, instance: &str) -> Removed {
-        let mut removed = Removed::default();
-        self.change(&mut removed, |entry| match entry {
-            entry if entry.instance != instance || entry.object.is_none() => Fate::Keep,
+    pub(crate) fn give_back(&mut self, instance: &str) {
+        self.change(|entry| match entry {
+            entry if entry.instance != instance || entry.vacant => Fate::Keep,
             entry if entry.inherited.load(Ordering::Relaxed) => Fate::Vacate,
             _ => Fate::Remove,
         });
-        removed
     }
 
-    fn take_middleware(
-        &mut self,
-        take: impl Fn(&MiddlewareEntry) -> bool,
-    ) -> Vec<Arc<MiddlewareEntry>> {
-        self.middleware.extract_if(.., |entry| take(entry)).collect()
-    }
-
-    /// Changes handlers; what is taken out goes into `removed`.
-    fn change(&mut self, removed: &mut Removed, fate: impl Fn(&HandlerEntry) -> Fate) {
+    fn change(&mut self, fate: impl Fn(&HandlerEntry) -> Fate) {
         let touched: Vec<String> = self
             .patterns
             .iter()
-            .filter(|(_, methods)| methods.values().any(|entry| fate(entry) != Fate::Keep))
+            .filter(|(_, methods)| {
+                let mut entries = methods.values().flat_map(Route::entries);
+                entries.any(|entry| fate(entry) != Fate::Keep)
+            })
             .map(|(path, _)| path.clone())
             .collect();
         for path in touched {
             let Some(before) = self.patterns.remove(&path) else { continue };
             self.paths.remove(&path);
-            let mut methods = Methods::new();
-            for (method, entry) in &*before {
-                let kept = match fate(entry) {
-                    Fate::Keep => entry.clone(),
-                    Fate::Vacate => Arc::new(entry.vacant()),
-                    Fate::Remove => {
-                        removed.handlers.push(entry.clone());
-                        continue;
-                    }
-                };
-                if !Arc::ptr_eq(&kept, entry) {
-                    removed.handlers.push(entry.clone());
-                }
-                methods.insert(method.clone(), kept);
-            }
+            let left =
+                |(method, route): (&String, &Route)| Some((method.clone(), route.after(&fate)?));
+            let methods: Methods = before.iter().filter_map(left).collect();
             if methods.is_empty() {
                 continue;
             }
@@ -192,6 +222,25 @@ impl Routes {
                 self.patterns.insert(path, methods);
             }
         }
+    }
+
+    /// The middleware for a path. Of a pool a request passes one, where the first of them stands: the one
+    /// that stands best now.
+    pub(super) fn middleware_for(&self, path: &str) -> impl Iterator<Item = Arc<MiddlewareEntry>> {
+        let all = self.middleware.iter().enumerate();
+        all.filter(move |(_, entry)| entry.applies(path)).filter_map(move |(at, entry)| {
+            if entry.port.pool().is_none() {
+                return Some(entry.clone());
+            }
+            let of_pool = |other: &&Arc<MiddlewareEntry>| {
+                other.port.is_one_of_a_pool_with(&entry.port) && other.applies(path)
+            };
+            if self.middleware[..at].iter().any(|other| of_pool(&other)) {
+                return None;
+            }
+            let members: Vec<_> = self.middleware[at..].iter().filter(of_pool).collect();
+            tries(&members, |entry| entry.port.standing()).next().cloned().cloned()
+        })
     }
 
     /// Finds the handler of a request and puts the path's parameters into it.
@@ -206,7 +255,10 @@ impl Routes {
             let allowed: Vec<&str> = methods.keys().map(String::as_str).collect();
             return Matched::OtherMethods(allowed.join(", "));
         };
-        let entry = entry.clone();
+        let matched = match entry {
+            Route::One(entry) => Matched::Handler(entry.clone()),
+            Route::Pool(pool) => Matched::Pool(pool.clone()),
+        };
         let params: Vec<(String, String)> = found
             .params
             .iter()
@@ -217,6 +269,6 @@ impl Routes {
         for (name, value) in params {
             request.add_param(&name, &value);
         }
-        Matched::Handler(entry)
+        matched
     }
 }

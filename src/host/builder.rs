@@ -14,7 +14,7 @@ use crate::manifest::Provision;
 use crate::preflight::Preflight;
 use crate::sdk::__private::Provide;
 use crate::sdk::{ExportedPlugin, LinkedPlugin};
-use crate::services::{Provided, ServiceRegistry};
+use crate::services::ServiceRegistry;
 use crate::verify::Verifier;
 
 /// Puts a [`PluginHost`] together.
@@ -97,12 +97,7 @@ impl PluginHostBuilder {
             Ok(version) => {
                 self.host_services
                     .push(Provision { service: X::NAME.to_owned(), version: version.clone() });
-                self.services.add(Provided {
-                    instance: String::new(),
-                    name: X::NAME.to_owned(),
-                    version,
-                    object: X::provide(service.into()),
-                });
+                self.services.offer_own(X::NAME, version, X::provide(service.into()));
             }
             Err(error) => {
                 self.error.get_or_insert(error);

@@ -13,7 +13,6 @@ use super::context::InstanceContext;
 use super::permissions::Permit;
 use crate::contract::{Error, ErrorKind, Result};
 use crate::discover::Candidate;
-use crate::services::Provided;
 
 /// What an instance contributed.
 #[derive(Default)]
@@ -23,7 +22,7 @@ pub(super) struct Contributions {
     pub(super) event_handlers: Vec<(AbiEventHandler, String, Permit)>,
     pub(super) tasks: Vec<(AbiTask, String, Duration)>,
     pub(super) storage: Vec<(String, AbiStorage)>,
-    pub(super) services: Vec<Provided>,
+    pub(super) services: Vec<(RawExtension, String, Version)>,
 }
 
 /// Open for one call of `contribute`.
@@ -46,7 +45,7 @@ impl Collector {
         let taken = self.taken.lock().take().unwrap_or_default();
         let manifest = &self.candidate.manifest;
         for promised in &manifest.provides {
-            if !taken.services.iter().any(|service| service.name == promised.service) {
+            if !taken.services.iter().any(|(_, name, _)| *name == promised.service) {
                 return Err(broken(format!(
                     "its manifest provides the service `{}`, `contribute` did not",
                     promised.service
@@ -156,14 +155,8 @@ impl ContributeObject for Collector {
                 promised.version
             )));
         }
-        let provided = Provided {
-            instance: self.context.instance.clone(),
-            name: name.to_owned(),
-            version: promised.version.clone(),
-            object,
-        };
         self.add(|taken| {
-            taken.services.push(provided);
+            taken.services.push((object, name.to_owned(), promised.version.clone()));
             Ok(())
         })
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use async_channel::{Receiver, Sender};
 use hotshoe_abi::__stable::RString;
 use hotshoe_abi::plain::Line;
-use hotshoe_abi::{AbiBytes, AbiFuture, AbiStorage, ContextObject, RawExtension, context_text};
+use hotshoe_abi::{AbiBytes, AbiFuture, AbiPort, AbiStorage, ContextObject, context_text};
 use semver::VersionReq;
 
 use super::core::Core;
@@ -211,13 +211,13 @@ impl ContextObject for InstanceContext {
         })
     }
 
-    fn service(&self, name: &str, wanted: &str) -> Result<RawExtension> {
+    fn service(&self, name: &str, wanted: &str) -> Result<AbiPort> {
         self.check_service(name)?;
         self.limits.call(&self.instance)?;
         self.core()?.services.find(name, &range(wanted)?)
     }
 
-    fn services(&self, name: &str, wanted: &str) -> Result<Vec<RawExtension>> {
+    fn services(&self, name: &str, wanted: &str) -> Result<Vec<AbiPort>> {
         self.check_service(name)?;
         self.limits.call(&self.instance)?;
         Ok(self.core()?.services.find_all(name, &range(wanted)?))

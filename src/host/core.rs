@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_channel::{Receiver, Sender};
 use hotshoe_abi::PluginModuleRef;
@@ -13,11 +13,14 @@ use parking_lot::{Mutex, RwLock};
 use super::log_level::Followers;
 use super::permissions::PermissionBook;
 use super::slot::Slot;
+use super::slots::Slots;
 use crate::config::Config;
 use crate::contract::{Error, ErrorKind, MemoryStore, Result, Storage};
+use crate::discover::Source;
 use crate::events::EventBus;
 use crate::gateway::Gateway;
 use crate::manifest::Provision;
+use crate::monitor::Monitor;
 use crate::preflight::Preflight;
 use crate::resolve::Report;
 use crate::runtime::{Background, Timekeeper};
@@ -38,8 +41,8 @@ pub(crate) struct Core {
     pub(crate) host_services: Vec<Provision>,
     /// Held by whoever changes what runs: one operation at a time.
     pub(crate) operation: Mutex<Operation>,
-    /// Read by anybody, written by operations only, never across a plugin's code.
-    pub(crate) slots: RwLock<BTreeMap<String, Slot>>,
+    pub(crate) slots: Slots,
+    pub(crate) monitor: Monitor,
     /// Libraries that are open. They stay so, whatever becomes of their instances.
     libraries: Mutex<HashMap<Identity, OpenLibrary>>,
     pub(crate) found: RwLock<Findings>,
@@ -54,6 +57,8 @@ pub(crate) struct Core {
     pub(super) permissions: PermissionBook,
     /// Closed with the host.
     pub(super) end: (Sender<()>, Receiver<()>),
+    /// Somebody looks at figures.
+    pub(super) patrolled: AtomicBool,
     shared: Mutex<HashMap<String, Arc<MemoryStore>>>,
     starts: AtomicU64,
 }
@@ -134,15 +139,17 @@ impl Core {
         background_threads: usize,
     ) -> Self {
         let time = Timekeeper::new();
+        let monitor = Monitor::default();
         let background = Background::new(background_threads);
-        let gateway = Gateway::new(time.clone(), config.plugins.timeouts.call);
+        let gateway = Gateway::new(time.clone());
         Self {
             verifier,
             preflight,
             registered,
             host_services,
             operation: Mutex::default(),
-            slots: RwLock::default(),
+            slots: Slots::new(monitor.clone()),
+            monitor,
             libraries: Mutex::default(),
             found: RwLock::default(),
             gateway: Arc::new(gateway),
@@ -154,6 +161,7 @@ impl Core {
             followers: Followers::default(),
             permissions: PermissionBook::default(),
             end: async_channel::bounded(1),
+            patrolled: AtomicBool::new(false),
             shared: Mutex::default(),
             starts: AtomicU64::new(0),
             config,
@@ -203,6 +211,12 @@ impl Core {
         Some(library.module)
     }
 
+    /// The library that an instance's code is in, if it is open; none of a linked one.
+    pub(super) fn library_of(&self, slot: &Slot) -> Option<PluginModuleRef> {
+        let Source::File(file) = &slot.candidate.as_ref()?.source else { return None };
+        self.libraries.lock().get(&Identity::of(file)).map(|library| library.module)
+    }
+
     /// The running instance `id`, or why it is not there.
     ///
     /// # Errors
@@ -229,6 +243,7 @@ impl Core {
 impl Drop for Core {
     fn drop(&mut self) {
         self.end.0.close();
+        self.monitor.close();
     }
 }
 

@@ -108,7 +108,7 @@ impl Rig {
         let candidate = Arc::new(candidate);
         let config = InstanceConfig::new("it");
         let context = InstanceContext::new(&core, &config, &candidate, PathBuf::new());
-        let mut slot = super::slot::Slot::new(config);
+        let mut slot = super::slot::Slot::new(config, core.monitor.clone());
         slot.candidate = Some(candidate.clone());
         core.slots.write().insert("it".into(), slot);
         Self { core, context: Arc::new(context), candidate }

@@ -1,10 +1,12 @@
 //! "Why is this plugin not running?", in words.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::{Duration, SystemTime};
 
 use hotshoe_abi::plain::{Line, Lines, MESSAGE};
 
 use super::core::Core;
+use super::info::HeapUse;
 use super::slot::Slot;
 use crate::lifecycle::State;
 use crate::verify;
@@ -12,12 +14,28 @@ use crate::verify;
 /// So many of those that an instance waits for are named.
 const NAMED: usize = 5;
 
+/// So many of the latest events of an instance are told.
+const LATEST: usize = 5;
+
 impl Core {
     pub(super) fn explain(&self, id: &str) -> String {
         let slots = self.slots.read();
         if let Some(slot) = slots.get(id) {
-            return self.explain_slot(slot, &slots);
+            let text = self.explain_slot(slot, &slots);
+            let library = self.library_of(slot).filter(|_| slot.state.is_serving());
+            // Its code is not called under the lock.
+            drop(slots);
+            let text = match library.and_then(HeapUse::of) {
+                Some(heap) => format!("{text}; its library: {heap}"),
+                None => text,
+            };
+            return text + &self.lately(id);
         }
+        drop(slots);
+        if let Some(text) = self.explain_pool(id) {
+            return text;
+        }
+        let slots = self.slots.read();
         let of_plugin: Vec<&str> = slots
             .values()
             .filter(|slot| slot.config.plugin == id)
@@ -65,6 +83,23 @@ impl Core {
         text
     }
 
+    /// The latest that happened to an instance, besides its changes of state.
+    fn lately(&self, id: &str) -> String {
+        let latest = self.monitor.latest(id, LATEST);
+        if latest.is_empty() {
+            return String::new();
+        }
+        let now = SystemTime::now();
+        let mut text = "\nlately:".to_owned();
+        for event in latest {
+            // A clock may be set back.
+            let age = now.duration_since(event.at).unwrap_or_default().as_secs();
+            let age = humantime::format_duration(Duration::from_secs(age));
+            text.push_str(&format!("\n    {age} ago: {event}"));
+        }
+        text
+    }
+
     fn explain_slot(&self, slot: &Slot, slots: &BTreeMap<String, Slot>) -> String {
         let id = &slot.id;
         match &slot.state {
@@ -76,6 +111,11 @@ impl Core {
             State::Disabled if !slot.config.enabled => format!(
                 "`{id}` is disabled by the configuration: `enabled = false` in [plugins.{id}]; \
                  `enable(\"{id}\")` starts it"
+            ),
+            State::Disabled if !self.config.plugins.enables(&slot.config) => format!(
+                "`{id}` is disabled by the configuration: its `feature_flag`, `{}`, is off in \
+                 [plugins.feature_flags]; `enable(\"{id}\")` starts it",
+                Line(slot.config.feature_flag.as_deref().unwrap_or_default())
             ),
             State::Disabled if slot.config.load.is_some() => format!(
                 "`{id}` was disabled while the host ran, by `disable` or because of the load \

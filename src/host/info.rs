@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hotshoe_abi::{PluginModuleRef, usage_figure};
 use serde::Serialize;
 
 use super::core::Core;
@@ -42,6 +43,8 @@ pub struct PluginInfo {
     pub id: String,
     /// The plugin's id.
     pub plugin: String,
+    /// The pool that it is in: calls by that name are spread over the instances of it.
+    pub pool: Option<String>,
     /// The plugin's name for people.
     pub name: String,
     /// The plugin's version; none if no version of it is there.
@@ -78,6 +81,10 @@ pub struct PluginInfo {
     pub tasks: Vec<TaskInfo>,
     /// Events that found one of its queues full.
     pub events_dropped: u64,
+    /// What its library has of the heap, if that counts it (see
+    /// [`CountingAllocator`](crate::CountingAllocator)). None of a linked plugin: a program has one
+    /// heap. Instances of one library share what is told here.
+    pub heap: Option<HeapUse>,
     /// What works, but perhaps not as the configuration means it.
     pub warnings: Vec<String>,
     /// Why it failed, in full.
@@ -100,6 +107,44 @@ pub struct TaskInfo {
     pub skipped: u64,
 }
 
+/// What a library has of the heap, as its own allocator counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct HeapUse {
+    /// Bytes in use now.
+    pub in_use: u64,
+    /// The most bytes that were in use at once, to within 64 KiB for each thread.
+    pub peak: u64,
+    /// Allocations that were made since the library was opened.
+    pub allocations: u64,
+}
+
+impl HeapUse {
+    /// Asks a library that is open.
+    pub(super) fn of(library: PluginModuleRef) -> Option<Self> {
+        let usage = library.usage()?;
+        let figure = |kind| usage(kind).into_option();
+        let in_use = figure(usage_figure::HEAP_IN_USE)?;
+        // Asked later, when some of it may be free again.
+        let peak = figure(usage_figure::HEAP_PEAK)?.max(in_use);
+        Some(Self { in_use, peak, allocations: figure(usage_figure::HEAP_ALLOCATIONS)? })
+    }
+}
+
+/// For people: `12 KiB of heap in use, at most 40 KiB so far, 132 allocations`.
+impl std::fmt::Display for HeapUse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kib = |bytes: u64| bytes.div_ceil(1024);
+        write!(
+            f,
+            "{} KiB of heap in use, at most {} KiB so far, {} allocations",
+            kib(self.in_use),
+            kib(self.peak),
+            self.allocations
+        )
+    }
+}
+
 /// The outcome of [`PluginHost::execute`](super::PluginHost::execute).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -115,7 +160,7 @@ pub struct Execution {
 }
 
 impl PluginInfo {
-    pub(super) fn of(slot: &Slot) -> Self {
+    fn of(slot: &Slot) -> Self {
         let manifest = slot.candidate.as_ref().map(|candidate| &candidate.manifest);
         let mut provides = Vec::new();
         if let Some(manifest) = manifest {
@@ -130,6 +175,7 @@ impl PluginInfo {
         Self {
             id: slot.id.clone(),
             plugin: slot.config.plugin.clone(),
+            pool: slot.pool().map(str::to_owned),
             name: manifest.map_or_else(|| slot.config.plugin.clone(), |m| m.name.clone()),
             version: manifest.map(|m| m.version.clone()),
             description: manifest.map(|m| m.description.clone()).unwrap_or_default(),
@@ -146,7 +192,10 @@ impl PluginInfo {
             depends_on: slot.depends_on.clone(),
             metadata: manifest.map(|m| m.metadata.clone()).unwrap_or_default(),
             load_time: slot.load_time,
-            in_flight: slot.running.as_ref().map_or(0, |running| running.gate.inside()),
+            in_flight: slot
+                .running
+                .as_ref()
+                .map_or(0, |running| running.term.supervisor().inside() as usize),
             restarts: slot.restarts,
             health: slot.health.clone(),
             tasks: slot
@@ -161,6 +210,7 @@ impl PluginInfo {
                 .flat_map(|running| &running.subscriptions)
                 .map(|subscription| subscription.dropped())
                 .sum(),
+            heap: None,
             warnings: slot.warnings.clone(),
             error: slot.error.as_ref().map(|error| format!("{error:#}")),
         }
@@ -190,9 +240,28 @@ impl TaskInfo {
 impl Core {
     /// All instances: those that run in the order of their start, then the others by id.
     pub(super) fn infos(&self) -> Vec<PluginInfo> {
-        let slots = self.slots.read();
-        let mut slots: Vec<&Slot> = slots.values().collect();
-        slots.sort_by_key(|slot| (slot.running.is_none(), slot.started));
-        slots.into_iter().map(PluginInfo::of).collect()
+        let infos: Vec<_> = {
+            let slots = self.slots.read();
+            let mut slots: Vec<&Slot> = slots.values().collect();
+            slots.sort_by_key(|slot| (slot.running.is_none(), slot.started));
+            slots.into_iter().map(|slot| self.look_at(slot)).collect()
+        };
+        infos.into_iter().map(with_heap).collect()
     }
+
+    /// One instance.
+    pub(super) fn info(&self, id: &str) -> Option<PluginInfo> {
+        let info = self.slots.read().get(id).map(|slot| self.look_at(slot))?;
+        Some(with_heap(info))
+    }
+
+    /// All that is known without a plugin's code, and its library, to be asked for the rest.
+    fn look_at(&self, slot: &Slot) -> (PluginInfo, Option<PluginModuleRef>) {
+        (PluginInfo::of(slot), self.library_of(slot))
+    }
+}
+
+/// The library's code is called here: not under a lock.
+fn with_heap((info, library): (PluginInfo, Option<PluginModuleRef>)) -> PluginInfo {
+    PluginInfo { heap: library.and_then(HeapUse::of), ..info }
 }

@@ -7,21 +7,29 @@ mod core;
 #[cfg(test)]
 mod door_tests;
 mod explain;
+#[cfg(feature = "metrics")]
+mod facade;
 mod guarded;
 mod health;
 mod info;
 mod log_level;
 mod operations;
+mod patrol;
 mod permissions;
 mod plan;
+mod plugin_metrics;
+mod pools;
 mod public;
 mod report;
 mod slot;
+mod slots;
 mod start;
 mod stop;
 mod storage;
+mod watch;
 
 pub use builder::PluginHostBuilder;
-pub use info::{Execution, Mount, PluginInfo, TaskInfo};
+pub use info::{Execution, HeapUse, Mount, PluginInfo, TaskInfo};
+pub use plugin_metrics::PluginMetrics;
 pub use public::PluginHost;
 pub use report::StartReport;

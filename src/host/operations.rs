@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hotshoe_abi::__stable::RString;
+use hotshoe_abi::{AbiFuture, outcome};
 
 use super::core::{Core, Operation};
 use crate::contract::{Call, Error, ErrorKind, Result};
@@ -164,10 +165,11 @@ impl Core {
                 slot.step(Event::Blocked { by });
             }
         }
-        if let Some(slot) = slots.get_mut(id)
-            && slot.state != State::Disabled
-        {
-            slot.step(Event::Disabled);
+        if let Some(slot) = slots.get_mut(id) {
+            slot.recovery = None;
+            if slot.state != State::Disabled {
+                slot.step(Event::Disabled);
+            }
         }
         errors.into_iter().next().map_or(Ok(()), Err)
     }
@@ -187,29 +189,31 @@ impl Core {
         stopped
     }
 
-    /// The generic entry of an instance, inside its gate and the deadline.
-    pub(super) async fn execute(
-        &self,
-        instance: &str,
-        call: &Call,
-        input: &str,
-    ) -> Result<RString> {
-        // The pass goes last: whoever waits for it drops the plugin for good.
-        let (_pass, plugin, timeout) = self.running(instance, |slot| {
-            let running = slot.running.as_ref()?;
-            let timeout = self.config.timeouts_of(&slot.config).call;
-            Some((running.gate.enter()?, running.plugin.clone(), timeout))
-        })?;
-        let limit = match (call.remaining(), timeout) {
-            (Some(left), Some(timeout)) => Some(left.min(timeout)),
-            (left, timeout) => left.or(timeout),
+    /// The generic entry of an instance, or of one of a pool, through its port, within the caller's
+    /// deadline.
+    pub(super) async fn execute(&self, target: &str, call: &Call, input: &str) -> Result<RString> {
+        const OUTPUT: &str = "the output of `execute`";
+        if let Some(pool) = self.pool(target) {
+            let output = pool.execute(target, call, input);
+            return self.time.timeout(call.remaining(), OUTPUT, output).await;
+        }
+        let port = self.running(target, |slot| Some(slot.running.as_ref()?.execute.clone()))?;
+        let output = async {
+            match port.lane() {
+                None => port.run(|plugin, _| plugin.execute(call, input)).await,
+                Some(_) => {
+                    let (call, input) = (call.clone(), input.to_owned());
+                    port.ask(
+                        move |plugin| {
+                            AbiFuture::new(async move { plugin.execute(&call, &input).await })
+                        },
+                        outcome::of,
+                    )
+                    .await
+                }
+            }
         };
-        let outcome =
-            self.time.timeout(limit, "the output of `execute`", plugin.execute(call, input)).await;
-        outcome.map_err(
-            |error| {
-                if error.plugin().is_some() { error } else { error.with_plugin(instance) }
-            },
-        )
+        let output = self.time.timeout(call.remaining(), OUTPUT, output).await;
+        output.map_err(|error| port.named(error))
     }
 }

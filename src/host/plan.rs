@@ -225,8 +225,8 @@ impl Core {
         }
         all.retain(|instance| !operation.removed.contains(&instance.id));
         let enabled = |instance: &InstanceConfig| {
-            let switched = operation.switched.get(&instance.id);
-            plugins.enabled && *switched.unwrap_or(&instance.enabled)
+            let switched = operation.switched.get(&instance.id).copied();
+            plugins.enabled && switched.unwrap_or_else(|| plugins.enables(instance))
         };
         all.into_iter().partition(enabled)
     }

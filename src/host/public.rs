@@ -11,17 +11,20 @@ use super::builder::PluginHostBuilder;
 use super::core::{Core, Operation};
 use super::info::{Execution, PluginInfo};
 use super::operations::first_of;
+use super::plugin_metrics::PluginMetrics;
 use super::report::StartReport;
-use super::stop::Saving;
+use crate::config::FaultRule;
 use crate::contract::{
     Call, Error, ErrorKind, Health, Request, Response, Result, ResultExt, Storage,
 };
-use crate::extension::{ExtensionPoint, Handle};
+use crate::extension::{ExtensionPoint, Handle, Pool};
 use crate::lifecycle::State;
 use crate::metrics::Figure;
+use crate::monitor::EventStream;
 use crate::runtime::{Pending, on_own_thread};
 use crate::sdk::Metric;
 use crate::services::Permission;
+use crate::supervise::Injected;
 
 /// A plugin host. Cloning shares it; when the last clone goes, what still runs is stopped, which
 /// blocks the thread for as long as that takes: under an executor, await [`stop`](Self::stop) first.
@@ -89,6 +92,7 @@ fn close(core: &Core) {
         // Errors were logged; there is nobody to tell.
         let _ = core.take_down(&running);
     }
+    core.end_watch();
 }
 
 impl std::fmt::Debug for PluginHost {
@@ -181,6 +185,7 @@ impl PluginHost {
             }
             operation.closed = true;
             let (_, errors) = core.take_down(&core.all_running());
+            core.end_watch();
             drop(operation);
             first_of(errors)
         })
@@ -238,15 +243,7 @@ impl PluginHost {
     pub fn restart(&self, instance: &str) -> Pending<StartReport> {
         let id = instance.to_owned();
         self.operate("restart", move |core, operation| {
-            core.must_know(&id)?;
-            let ids = BTreeSet::from([id.clone()]);
-            let (mut down, _) = core.take_down_and(&ids, Saving::Keep);
-            down.insert(id.clone());
-            if let Some(slot) = core.slots.write().get_mut(&id) {
-                slot.restarts += 1;
-            }
-            core.bring_up(operation, &down);
-            core.must_run(&id)?;
+            core.restart(operation, &id, None)?;
             Ok(StartReport::of(core))
         })
     }
@@ -261,6 +258,7 @@ impl PluginHost {
             core.must_know(&id)?;
             operation.switched.insert(id.clone(), true);
             operation.yielded.remove(&id);
+            core.forget_restarts(&id);
             core.bring_up(operation, &BTreeSet::from([id.clone()]));
             core.must_run(&id)?;
             Ok(StartReport::of(core))
@@ -336,7 +334,7 @@ impl PluginHost {
 
     /// One instance.
     pub fn plugin(&self, instance: &str) -> Option<PluginInfo> {
-        self.core().slots.read().get(instance).map(PluginInfo::of)
+        self.core().info(instance)
     }
 
     /// Every instance and every reason why one is not active, as of now.
@@ -347,6 +345,28 @@ impl PluginHost {
     /// Why this plugin is not running (or that it is), in words.
     pub fn explain(&self, instance: &str) -> String {
         self.core().explain(instance)
+    }
+
+    /// What happens to plugins from now on, as it happens: states, health, restarts and problems. A
+    /// stream for any executor; it ends with the host, or after [`stop`](Self::stop).
+    ///
+    /// These are not the events that plugins [`publish`](Self::publish).
+    ///
+    /// ```
+    /// # use hotshoe::{PluginHost, Result};
+    /// # fn main() -> Result<()> {
+    /// # let host = PluginHost::builder().build()?;
+    /// let mut events = host.events();
+    /// std::thread::spawn(move || {
+    ///     while let Some(event) = events.recv() {
+    ///         println!("{event}");
+    ///     }
+    /// });
+    /// # host.stop().wait()
+    /// # }
+    /// ```
+    pub fn events(&self) -> EventStream {
+        self.core().monitor.listen()
     }
 
     /// What was decided about each permission of an instance: all that its manifest asks for, the
@@ -432,7 +452,8 @@ impl PluginHost {
         self.core().permissions.log()
     }
 
-    /// Asks an instance how it is.
+    /// Asks an instance how it is, in the background; one that is thinking about that is not asked
+    /// twice.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::Unavailable`], [`ErrorKind::Timeout`] after five
@@ -450,17 +471,79 @@ impl PluginHost {
             .running(instance, |slot| Some(slot.running.as_ref()?.context.figures.snapshot()))
     }
 
+    /// The figures of all instances that were ever started, by id.
+    pub fn plugin_metrics(&self) -> Vec<PluginMetrics> {
+        self.core().plugin_metrics()
+    }
+
+    /// The figures of one instance.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Unavailable`] if it was never started.
+    pub fn metrics_of(&self, instance: &str) -> Result<PluginMetrics> {
+        self.core().metrics_of_one(instance)
+    }
+
+    /// Tells the program's `metrics` recorder the figures of all instances, as the host does every second
+    /// while something runs: right before they are exported, say.
+    #[cfg(feature = "metrics")]
+    pub fn record_metrics(&self) {
+        self.core().record_metrics();
+    }
+
+    /// Makes calls of an instance go wrong, for tests of applications, for as long as what this returns
+    /// lives, also over restarts. Calls are counted from now on; rules of the configuration come first.
+    /// The log has a warning of it.
+    ///
+    /// ```
+    /// use hotshoe::config::{Fault, FaultRule, FaultWhen};
+    /// use hotshoe::{PluginHost, Request, Result};
+    /// # use hotshoe::{Context, Contributions, NoConfig, Plugin, Response, handler_fn};
+    /// # use std::sync::Arc;
+    /// # struct Search;
+    /// # impl Plugin for Search {
+    /// #     type Config = NoConfig;
+    /// #     async fn initialize(_: Context, _: NoConfig) -> Result<Self> {
+    /// #         Ok(Search)
+    /// #     }
+    /// #     fn contribute(self: &Arc<Self>, to: &mut Contributions<'_>) {
+    /// #         to.handler("GET", "/search", handler_fn(|_: Request| async { Ok(Response::text(200, "")) }));
+    /// #     }
+    /// # }
+    ///
+    /// # fn main() -> Result<()> {
+    /// # let search = hotshoe::plugin!(Search, id = "search");
+    /// let host = PluginHost::builder().register_plugin(search).build()?;
+    /// host.start().wait()?;
+    /// let search = || host.respond_blocking(Request::builder("GET", "/search").build()).status();
+    ///
+    /// let mut second = FaultRule::new(Fault::Fail, FaultWhen::Calls { first: 2, count: 1 });
+    /// second.on = Some("GET /search".into());
+    /// let injected = host.inject("search", second)?;
+    /// assert_eq!([search(), search(), search()], [200, 500, 200]);
+    /// assert_eq!(injected.hits(), 1);
+    ///
+    /// drop(injected);
+    /// # host.stop().wait()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], also of a contribution; [`ErrorKind::Unavailable`] if it was never
+    /// started; [`ErrorKind::InvalidInput`] if the rule contradicts itself.
+    pub fn inject(&self, instance: &str, rule: FaultRule) -> Result<Injected> {
+        self.core().running(instance, |slot| slot.supervisor.clone())?.inject(rule)
+    }
+
     /// Figures that an instance tells when asked.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::Unavailable`], and what the plugin reports.
     pub fn metrics(&self, instance: &str) -> Result<Vec<Metric>> {
         let core = self.core();
-        let (_pass, plugin) = core.running(instance, |slot| {
-            let running = slot.running.as_ref()?;
-            Some((running.gate.enter()?, running.plugin.clone()))
-        })?;
-        serde_json::from_str(&plugin.metrics()?).describe("its metrics are not JSON")
+        let port = core.running(instance, |slot| Some(slot.running.as_ref()?.own.clone()))?;
+        serde_json::from_str(&port.call(|plugin| plugin.metrics())?)
+            .describe("its metrics are not JSON")
     }
 
     /// Sends a request through middleware to its handler. It waits without end if neither the call
@@ -470,8 +553,9 @@ impl PluginHost {
     /// A dropped future drops the request wherever it is.
     ///
     /// # Errors
-    /// What middleware and handler report; [`ErrorKind::Timeout`] at the earlier of the call's
-    /// deadline and `call_timeout`.
+    /// What the handler reports, and middleware that refuses the request; [`ErrorKind::Unavailable`] if
+    /// middleware could not answer; [`ErrorKind::Timeout`] at the call's deadline, and when the handler
+    /// has taken `call_timeout`.
     pub async fn handle(&self, request: Request) -> Result<Response> {
         self.core().gateway.handle(request).await
     }
@@ -492,7 +576,8 @@ impl PluginHost {
         crate::gateway::GatewayService::new(self.core().gateway.clone())
     }
 
-    /// The service of an extension point, from whichever plugin provides it.
+    /// The service of an extension point, from whichever plugin provides it; of a pool, from any
+    /// instance of it. All calls of the handle go to that one: see [`pool`](Self::pool).
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if nobody provides it in a compatible version,
@@ -511,6 +596,19 @@ impl PluginHost {
         all.into_iter().map(Handle::new).collect()
     }
 
+    /// The services of an extension point that the instances of a pool provide, as one: each call goes
+    /// to one of those that run. Instances that are started for the first time later are not among
+    /// them, others are as soon as they run again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if none of them provides it in a compatible version,
+    /// [`ErrorKind::Incompatible`] if the methods of one are not as declared here.
+    pub fn pool<X: ?Sized + ExtensionPoint>(&self, pool: &str) -> Result<Pool<X>> {
+        let ports = self.core().services.find_pool(pool, X::NAME, &compatible::<X>()?)?;
+        let handles: Result<Vec<Handle<X>>> = ports.into_iter().map(Handle::new).collect();
+        Pool::of(handles?)
+    }
+
     /// The storage backend of an instance, whole: without the namespaces that plugins see.
     ///
     /// # Errors
@@ -519,7 +617,7 @@ impl PluginHost {
     pub fn storage(&self, instance: &str) -> Result<Storage> {
         let storage = self.core().running(instance, |slot| {
             let running = slot.running.as_ref()?;
-            Some(running.storage.first().map(|(_, storage)| storage.clone()))
+            Some(running.storage.first().cloned())
         })?;
         storage.map(crate::bridge::import_storage).ok_or_else(|| {
             Error::new(ErrorKind::Unsupported, "it provides no storage backend")
@@ -532,8 +630,8 @@ impl PluginHost {
         self.core().events.publish(call.clone(), "", topic, payload.into())
     }
 
-    /// Calls the generic entry of an instance: JSON in, JSON out. Ends at the earlier of the call's
-    /// deadline and `call_timeout`.
+    /// Calls the generic entry of an instance, or of one of those of a pool: JSON in, JSON out. Ends at
+    /// the earlier of the call's deadline and `call_timeout`.
     pub async fn execute(
         &self,
         instance: &str,

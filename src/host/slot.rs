@@ -8,12 +8,16 @@ use hotshoe_abi::plain::{Lines, MESSAGE};
 use hotshoe_abi::{AbiBytes, AbiPlugin, AbiStorage};
 
 use super::context::InstanceContext;
+use super::health::Checkup;
+use super::patrol::Beat;
+use super::watch::{Recovery, Watch};
 use crate::config::InstanceConfig;
 use crate::contract::{Error, Health};
 use crate::discover::Candidate;
 use crate::events::Subscription;
 use crate::lifecycle::{Event, Phase, State};
-use crate::runtime::Gate;
+use crate::monitor::{HostEventKind, Monitor};
+use crate::supervise::{Port, Supervisor, Term};
 use crate::tasks::Schedule;
 
 /// One instance.
@@ -28,6 +32,8 @@ pub(crate) struct Slot {
     /// Instances that started before it because it needs them.
     pub(crate) depends_on: Vec<String>,
     pub(crate) running: Option<Running>,
+    /// Watches over its calls, from its first start on.
+    pub(crate) supervisor: Option<Arc<Supervisor>>,
     /// From opening the library to the end of `start`.
     pub(crate) load_time: Duration,
     /// Position in the order of starts.
@@ -39,20 +45,31 @@ pub(crate) struct Slot {
     pub(crate) warnings: Vec<String>,
     /// What the instance before it left for it.
     pub(crate) saved: Option<AbiBytes>,
+    /// How it is brought back; only what ran is.
+    pub(super) recovery: Option<Recovery>,
+    /// Where it is told what happens to it.
+    pub(super) monitor: Monitor,
 }
 
 /// What a running instance holds.
 pub(crate) struct Running {
     pub(crate) plugin: Arc<AbiPlugin>,
     pub(crate) context: Arc<InstanceContext>,
-    pub(crate) gate: Arc<Gate>,
+    pub(crate) term: Arc<Term>,
+    /// Its generic entry.
+    pub(crate) execute: Port<Arc<AbiPlugin>>,
+    /// For what the host itself asks of it.
+    pub(crate) own: Port<Arc<AbiPlugin>>,
     pub(crate) subscriptions: Vec<Arc<Subscription>>,
     pub(crate) schedules: Vec<Schedule>,
-    pub(crate) storage: Vec<(String, AbiStorage)>,
+    pub(crate) storage: Vec<AbiStorage>,
+    pub(super) checkup: Arc<Checkup>,
+    pub(super) watch: Option<Watch>,
+    pub(super) beat: Arc<Beat>,
 }
 
 impl Slot {
-    pub(crate) fn new(config: InstanceConfig) -> Self {
+    pub(crate) fn new(config: InstanceConfig, monitor: Monitor) -> Self {
         Self {
             id: config.id.clone(),
             config,
@@ -61,12 +78,15 @@ impl Slot {
             candidate: None,
             depends_on: Vec::new(),
             running: None,
+            supervisor: None,
             load_time: Duration::ZERO,
             started: 0,
             restarts: 0,
             health: None,
             warnings: Vec::new(),
             saved: None,
+            recovery: None,
+            monitor,
         }
     }
 
@@ -76,10 +96,16 @@ impl Slot {
         match self.state.transition(event) {
             Ok(state) => {
                 tracing::debug!(plugin = self.id, from = %self.state.as_str(), to = %state.as_str(), "state");
+                if self.monitor.is_heard() {
+                    self.tell(HostEventKind::state_changed(&self.state, &state));
+                }
                 if !matches!(state, State::Failed { .. }) {
                     self.error = None;
                 }
                 self.state = state;
+                if let Some(running) = &self.running {
+                    running.term.supervisor().set_unwell(self.state == State::Degraded);
+                }
             }
             Err(error) => tracing::error!(plugin = self.id, %error, "a bug of the host"),
         }

@@ -6,25 +6,28 @@ use std::time::Instant;
 
 use futures_lite::future::block_on;
 use hotshoe_abi::plain::Line;
-use hotshoe_abi::{AbiBytes, AbiContext, AbiContributions, AbiLog, AbiPlugin, PluginModuleRef};
+use hotshoe_abi::{
+    AbiBytes, AbiContext, AbiContributions, AbiLog, AbiPlugin, AbiStorage, PluginModuleRef,
+};
 
 use super::collect::{Collector, Contributions};
 use super::context::InstanceContext;
 use super::core::{Core, Operation};
+use super::patrol::Beat;
 use super::plan::Intent;
 use super::slot::{Running, Slot};
-use crate::config::{ConfigError, InstanceConfig, Timeouts};
+use crate::config::{ConfigError, InstanceConfig, Lane, Timeouts};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::discover::{Candidate, Source};
-use crate::gateway::{HandlerEntry, MiddlewareEntry};
+use crate::gateway::{HandlerEntry, MiddlewareEntry, Passing};
 use crate::lifecycle::{Event, Phase, Stage, State, Worker};
 use crate::load::{self, HostLog};
 use crate::manifest::Manifest;
 use crate::preflight::Trial;
 use crate::resolve::{Problem, Step};
-use crate::runtime::Gate;
 use crate::services::Limits;
 use crate::settings::read::Fault;
+use crate::supervise::{Contribution, SupervisedStorage, Supervisor, Term};
 use crate::tasks::Schedule;
 use crate::verify::LibraryFile;
 
@@ -35,7 +38,6 @@ const SIDE_BY_SIDE: usize = 16;
 struct Mounted {
     plugin: AbiPlugin,
     contributions: Contributions,
-    gate: Arc<Gate>,
     took: std::time::Duration,
 }
 
@@ -49,6 +51,9 @@ struct Order {
     timeouts: Timeouts,
     /// What the instance before it left for it, until its worker takes it.
     saved: Option<AbiBytes>,
+    term: Arc<Term>,
+    /// Which of all starts of the host this is.
+    start: u64,
 }
 
 impl Core {
@@ -69,6 +74,7 @@ impl Core {
                 file.close();
             }
         }
+        self.recover_the_fallen();
     }
 
     /// Brings the slots in line with what should run, as far as no plugin's code is needed.
@@ -82,7 +88,9 @@ impl Core {
             .collect();
         slots.retain(|id, slot| slot.running.is_some() || known.contains(id.as_str()));
         for config in intent.instances.iter().chain(&intent.disabled) {
-            let slot = slots.entry(config.id.clone()).or_insert_with(|| Slot::new(config.clone()));
+            let slot = slots
+                .entry(config.id.clone())
+                .or_insert_with(|| Slot::new(config.clone(), self.monitor.clone()));
             if slot.running.is_none() {
                 slot.config = config.clone();
             }
@@ -204,8 +212,8 @@ impl Core {
                 }
             }
             // Open before anybody can find the way there: nobody is refused by what just started.
-            for (_, gate) in &up {
-                gate.open();
+            for (_, term) in &up {
+                term.open();
             }
             self.gateway.publish();
             for (id, _) in up {
@@ -245,6 +253,15 @@ impl Core {
         for warning in &slot.warnings {
             tracing::warn!(plugin = slot.id, "{}", Line(warning));
         }
+        let timeouts = self.config.timeouts_of(&slot.config);
+        let supervisor = slot.supervisor.get_or_insert_with(|| {
+            let policy = self.config.supervision_of(&slot.config);
+            if !policy.faults.is_empty() {
+                let rules = policy.faults.len();
+                tracing::warn!(plugin = slot.id, rules, "its calls go wrong on purpose: `faults`");
+            }
+            Supervisor::new(&slot.id, policy, timeouts.call, &self.time, &self.monitor)
+        });
         let refused = context.refused();
         if !refused.is_empty() {
             tracing::info!(plugin = slot.id, ?refused, "permissions are not granted");
@@ -254,63 +271,98 @@ impl Core {
             config: slot.config.clone(),
             candidate,
             open,
-            timeouts: self.config.timeouts_of(&slot.config),
+            timeouts,
+            term: Term::new(supervisor.clone()),
+            start: self.next_start(),
             saved: slot.saved.take(),
             context: Arc::new(context),
         })
     }
 
-    /// Takes over what a worker brought up. Its gate is still closed.
-    fn install(&self, order: Order, mounted: Mounted) -> (String, Arc<Gate>) {
+    /// Takes over what a worker brought up. Its ports are still closed.
+    fn install(&self, order: Order, mounted: Mounted) -> (String, Arc<Term>) {
         let id = order.config.id.clone();
         let mut contributions = mounted.contributions;
-        for service in contributions.services.drain(..) {
-            self.services.add(service);
+        let term = order.term.clone();
+        let supervisor = term.supervisor().clone();
+        for (object, name, version) in contributions.services.drain(..) {
+            let port = term.port(Contribution::Service(name.clone()), object);
+            self.services.offer(&id, port.pool(), &name, version, port.handle());
         }
         // Here, one instance after the other, so that equal priorities keep the order of the start.
-        let left = self.gateway.draft(|routes| {
-            let left = routes.remove_all_but(&id, &mounted.gate);
-            for (object, priority, paths) in contributions.middleware.drain(..) {
-                routes.add_middleware(MiddlewareEntry {
-                    instance: id.clone(),
-                    object: Some(object),
-                    gate: mounted.gate.clone(),
-                    priority: order.config.priority.unwrap_or(priority),
-                    paths,
-                });
-            }
-            left
+        let middleware = contributions.middleware.drain(..).enumerate();
+        let middleware: Vec<_> = middleware
+            .map(|(at, (object, priority, paths))| MiddlewareEntry {
+                instance: id.clone(),
+                port: term.port(Contribution::Middleware(at), Arc::new(object)),
+                start: order.start,
+                priority: order.config.priority.unwrap_or(priority),
+                paths,
+                failure: supervisor.policy().failure,
+                limit: supervisor.limit(),
+                passing: Passing::of(
+                    supervisor.policy().failure,
+                    supervisor.limit(),
+                    supervisor.policy().lane != Lane::Inline,
+                ),
+            })
+            .collect();
+        self.gateway.draft(|routes| {
+            routes.remove_all_but(&id, order.start);
+            middleware.into_iter().for_each(|entry| routes.add_middleware(entry));
         });
-        drop(left);
         let subscriptions = contributions
             .event_handlers
             .drain(..)
             .map(|(handler, topic, permit)| {
-                self.events.subscribe(&id, &topic, handler, Arc::new(move || permit.holds()))
+                let of = Contribution::Topic(topic.clone());
+                let port = term.port(of, Arc::new(handler));
+                self.events.subscribe(&id, &topic, port, Arc::new(move || permit.holds()))
             })
             .collect();
         let schedules = contributions
             .tasks
             .drain(..)
             .map(|(task, name, interval)| {
-                Schedule::start(&self.background, &self.time, &id, &name, interval, task)
+                let port = term.port(Contribution::Task(name.clone()), Arc::new(task));
+                Schedule::start(&self.background, &self.time, &id, &name, interval, port)
             })
             .collect();
+        let storage = contributions.storage.drain(..).map(|(kind, storage)| {
+            let port = term.port(Contribution::Storage(kind), Arc::new(storage));
+            AbiStorage::new(Arc::new(SupervisedStorage(port)))
+        });
+        let storage = storage.collect();
+        let plugin = Arc::new(mounted.plugin);
+        let execute = term.port(Contribution::Execute, plugin.clone());
+        let own = term.port(Contribution::Own, plugin.clone());
+        let idle = supervisor.idle_faults();
+        for warning in &idle {
+            tracing::warn!(plugin = id, "{}", Line(warning));
+        }
         let mut slots = self.slots.write();
         if let Some(slot) = slots.get_mut(&id) {
+            slot.warnings.extend(idle);
             slot.running = Some(Running {
-                plugin: Arc::new(mounted.plugin),
+                plugin,
                 context: order.context,
-                gate: mounted.gate.clone(),
+                term: term.clone(),
+                execute,
+                own,
                 subscriptions,
                 schedules,
-                storage: contributions.storage,
+                storage,
+                checkup: Arc::default(),
+                watch: None,
+                beat: Beat::new(),
             });
             slot.load_time = mounted.took;
-            slot.started = self.next_start();
+            slot.started = order.start;
             slot.step(Event::Loaded);
             slot.step(Event::Initialized);
             slot.step(Event::Started);
+            order.core.watch_over(slot);
+            order.core.patrol();
             tracing::info!(
                 plugin = id,
                 version = %order.candidate.manifest.version,
@@ -318,18 +370,18 @@ impl Core {
                 "active"
             );
         }
-        (id, mounted.gate)
+        (id, term)
     }
 
     /// An instance did not come up.
     fn give_up(&self, order: &Order, error: Error) {
         order.context.end();
-        let removed = self.gateway.draft(|routes| routes.give_back(&order.config.id));
+        self.gateway.draft(|routes| routes.give_back(&order.config.id));
         // What is woken and dropped is the plugin's, and may take for ever.
-        let context = order.context.clone();
+        let (context, term) = (order.context.clone(), order.term.clone());
         let _ = Worker::spawn(&order.config.id, Phase::Stop, None, move |_| {
             context.begin_stop();
-            drop(removed);
+            drop(term.drain_rest(Instant::now()));
             Ok(())
         });
         let mut slots = self.slots.write();
@@ -373,6 +425,8 @@ impl Order {
             open: self.open,
             timeouts: self.timeouts.clone(),
             saved: self.saved.take(),
+            term: self.term.clone(),
+            start: self.start,
         };
         // What is tried first takes its time twice.
         let times = if self.core.preflight.is_some() { 2 } else { 1 };
@@ -399,17 +453,17 @@ impl Order {
         }
         stage.enter(Phase::Contribute, None)?;
         let contributions = self.contributions(&plugin)?;
-        let gate = Arc::new(Gate::closed());
-        let started = self.reserve(contributions, &gate, stage).and_then(|contributions| {
+        let started = self.reserve(contributions, stage).and_then(|contributions| {
             stage.enter(Phase::Start, self.timeouts.start)?;
             block_on(plugin.start())?;
             Ok(contributions)
         });
         let contributions = started.inspect_err(|_| {
+            self.core.gateway.draft(|routes| routes.give_back(&self.config.id));
             // Dropped here, where the deadline holds, before anybody hears of the failure.
-            drop(self.core.gateway.draft(|routes| routes.give_back(&self.config.id)));
+            drop(self.term.drain_rest(Instant::now()));
         })?;
-        Ok(Mounted { plugin, contributions, gate, took: begin.elapsed() })
+        Ok(Mounted { plugin, contributions, took: begin.elapsed() })
     }
 
     /// The functions of the plugin.
@@ -481,27 +535,23 @@ impl Order {
         taken
     }
 
-    /// Puts handlers into the routes to be, behind a closed gate: whoever comes second learns it
-    /// before it is started.
-    fn reserve(
-        &self,
-        mut taken: Contributions,
-        gate: &Arc<Gate>,
-        stage: &Stage,
-    ) -> Result<Contributions> {
+    /// Puts handlers into the routes to be, behind closed ports: whoever comes second learns it before it
+    /// is started.
+    fn reserve(&self, mut taken: Contributions, stage: &Stage) -> Result<Contributions> {
         let id = &self.config.id;
         // Held on to here, so that one that is refused is not dropped under the lock.
         let handlers: Vec<(Arc<HandlerEntry>, String, String)> = taken
             .handlers
             .drain(..)
             .map(|(object, method, path)| {
+                let of = Contribution::Route { method: method.clone(), path: path.clone() };
                 let entry = HandlerEntry {
                     instance: id.clone(),
                     version: self.candidate.manifest.version.to_string(),
-                    object: Some(object),
+                    port: self.term.port(of, Arc::new(object)),
+                    start: self.start,
+                    vacant: false,
                     inherited: Default::default(),
-                    gate: gate.clone(),
-                    timeout: self.timeouts.call,
                 };
                 (Arc::new(entry), method, path)
             })

@@ -11,7 +11,6 @@ use hotshoe_abi::AbiBytes;
 use super::core::Core;
 use super::slot::Running;
 use crate::contract::{Error, Result};
-use crate::gateway::Removed;
 use crate::lifecycle::{Event, Phase, Worker};
 use crate::runtime::Timekeeper;
 
@@ -89,27 +88,26 @@ impl Core {
                 let Some(slot) = slots.get_mut(&id) else { continue };
                 let Some(running) = slot.running.take() else { continue };
                 slot.step(Event::StopRequested);
+                slot.withdraw_restart();
                 stopping.push((id, running, self.config.timeouts_of(&slot.config).stop));
             }
         }
         // Its routes stay until it has ended: whoever calls learns "not now" instead of "not here".
         // Its middleware stays only if a successor follows: what guards a path must not be open
         // while it is exchanged.
-        // What answered them is for its own thread to drop.
-        let answered: Vec<Removed> = self.gateway.draft(|routes| {
-            let vacate = |(id, running, _): &(String, Running, Duration)| {
-                running.gate.close();
+        self.gateway.draft(|routes| {
+            for (id, running, _) in &stopping {
+                running.term.close();
                 match saving {
                     Saving::Keep => routes.vacate(id),
                     Saving::Forget => routes.vacate_for_good(id),
                 }
-            };
-            stopping.iter().map(vacate).collect()
+            }
         });
         self.gateway.publish();
         let mut workers = Vec::new();
-        for ((id, running, limit), answered) in stopping.into_iter().zip(answered) {
-            let services = self.services.remove(&id);
+        for (id, running, limit) in stopping {
+            self.services.withdraw(&id);
             self.withdraw_storage(&id);
             for subscription in &running.subscriptions {
                 self.events.unsubscribe(subscription);
@@ -117,10 +115,7 @@ impl Core {
             let (name, time) = (id.clone(), self.time.clone());
             let context = running.context.clone();
             let worker = Worker::spawn(&id, Phase::Stop, Some(limit), move |_| {
-                let outcome = end(&name, running, limit, &time, saving);
-                // The plugin's objects: dropped where it does not matter how long that takes.
-                drop((answered, services));
-                outcome
+                end(&name, running, limit, &time, saving)
             });
             workers.push((id, context, worker));
         }
@@ -158,11 +153,8 @@ impl Core {
             let running = |id: &str| slots.get(id).is_some_and(|slot| slot.running.is_some());
             ids.into_iter().filter(|id| !running(id)).collect()
         };
-        let removed: Vec<Removed> =
-            self.gateway.draft(|routes| gone.into_iter().map(|id| routes.remove(id)).collect());
+        self.gateway.draft(|routes| gone.into_iter().for_each(|id| routes.remove(id)));
         self.gateway.publish();
-        // Vacant by now: nothing of a plugin.
-        drop(removed);
     }
 }
 
@@ -185,13 +177,17 @@ fn end(
     saving: Saving,
 ) -> Result<Option<AbiBytes>> {
     running.context.begin_stop();
+    if let Some(watch) = &running.watch {
+        watch.end();
+    }
     for schedule in &running.schedules {
         schedule.end();
     }
     // What hangs must leave time for `stop` itself. Clocks do not count as far as limits.
     let limit = limit.min(LONGEST);
     let patience = Instant::now() + limit.mul_f64(0.8);
-    let inside = running.gate.drain(patience);
+    // The plugin's objects: dropped here, where it does not matter how long that takes.
+    let (objects, inside) = running.term.drain(patience);
     if inside > 0 {
         tracing::warn!(plugin = id, calls = inside, "stopped with calls still going on");
     }
@@ -208,6 +204,11 @@ fn end(
     if block_on(time.timeout(Some(left), "the end of events and jobs", quiet)).is_err() {
         tracing::warn!(plugin = id, "stopped with events or jobs still going on");
     }
+    let (rest, _) = running.term.drain_rest(Instant::now());
+    let stuck = running.term.end_lane(patience);
+    if stuck > 0 {
+        tracing::warn!(plugin = id, threads = stuck, "stopped with threads that do not come back");
+    }
     let saved = match saving {
         Saving::Keep => block_on(running.plugin.save_state()).unwrap_or_else(|error| {
             // The successor starts afresh; that is better than not at all.
@@ -218,5 +219,6 @@ fn end(
     };
     let outcome = block_on(running.plugin.stop());
     running.context.end();
+    drop((objects, rest));
     outcome.map(|()| saved.into_option())
 }

@@ -68,7 +68,7 @@ impl Core {
             .get(instance)
             .and_then(|slot| slot.running.as_ref())
             .and_then(|running| running.storage.first())
-            .map(|(_, storage)| import_storage(storage.clone()));
+            .map(|storage| import_storage(storage.clone()));
         if let Some(backend) = backend {
             *self.storage.write() = Some((instance.to_owned(), backend));
         }

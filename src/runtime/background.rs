@@ -110,6 +110,11 @@ impl Drop for Shared {
 }
 
 impl Job {
+    /// Whether it has.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.is_closed()
+    }
+
     /// Waits until the job has ended.
     pub(crate) async fn ended(&self) {
         // Nothing is ever sent; the channel closes when the job ends.

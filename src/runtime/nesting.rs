@@ -37,6 +37,24 @@ impl Drop for Turn {
     }
 }
 
+/// How deep this thread is now.
+pub(super) fn depth() -> u32 {
+    DEPTH.try_with(Cell::get).unwrap_or(0)
+}
+
+/// Runs `f`, on whatever thread, as deep as that: a call that goes on elsewhere does not begin anew.
+pub(super) fn at<T>(depth: u32, f: impl FnOnce() -> T) -> T {
+    /// Puts the thread's own depth back, also when a panic passes.
+    struct Own(u32);
+    impl Drop for Own {
+        fn drop(&mut self) {
+            let _ = DEPTH.try_with(|own| own.set(self.0));
+        }
+    }
+    let _own = Own(DEPTH.try_with(|own| own.replace(depth)).unwrap_or(0));
+    f()
+}
+
 /// The output of a call that a plugin makes through its host.
 ///
 /// # Errors

@@ -46,6 +46,13 @@ impl Timekeeper {
         Self(Arc::default())
     }
 
+    /// Wakes `waker` at `moment`, once, whoever has forgotten it by then.
+    pub(crate) fn alarm(&self, moment: Instant, waker: Waker) {
+        let mut entry = Entry { keeper: self, id: None };
+        entry.register(moment, &waker);
+        std::mem::forget(entry);
+    }
+
     /// Waits until `moment`.
     pub(crate) async fn until(&self, moment: Instant) {
         let mut entry = Entry { keeper: self, id: None };

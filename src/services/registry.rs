@@ -2,20 +2,35 @@
 
 use std::collections::HashMap;
 
-use hotshoe_abi::RawExtension;
+use hotshoe_abi::{AbiPort, RawExtension, switch};
 use parking_lot::RwLock;
 use semver::{Version, VersionReq};
 
 use crate::contract::{Error, ErrorKind, Result};
+use crate::supervise::{Fitness, Standing, choose, next_turn};
 
 /// One service as provided by one instance.
 #[derive(Clone, Debug)]
-pub(crate) struct Provided {
+struct Provided {
     /// The instance; empty for the application.
-    pub(crate) instance: String,
-    pub(crate) name: String,
-    pub(crate) version: Version,
-    pub(crate) object: RawExtension,
+    instance: String,
+    /// The pool that the instance is in.
+    pool: Option<String>,
+    version: Version,
+    port: AbiPort,
+}
+
+impl Provided {
+    /// How it stands among those of its pool.
+    fn standing(&self) -> Standing {
+        let is = |bits| self.port.switch() & bits != 0;
+        let fitness = match () {
+            () if is(switch::CLOSED | switch::BREAKER) => Fitness::Out,
+            () if is(switch::UNWELL) => Fitness::Unwell,
+            () => Fitness::Well,
+        };
+        Standing { fitness, load: 0 }
+    }
 }
 
 /// All services of a host, in the order in which their providers started.
@@ -25,31 +40,49 @@ pub(crate) struct ServiceRegistry {
 }
 
 impl ServiceRegistry {
-    pub(crate) fn add(&self, provided: Provided) {
-        self.by_name.write().entry(provided.name.clone()).or_default().push(provided);
+    /// Offers a service of an instance, from now on.
+    pub(crate) fn offer(
+        &self,
+        instance: &str,
+        pool: Option<&str>,
+        name: &str,
+        version: Version,
+        port: AbiPort,
+    ) {
+        let (instance, pool) = (instance.to_owned(), pool.map(str::to_owned));
+        let provided = Provided { instance, pool, version, port };
+        self.by_name.write().entry(name.to_owned()).or_default().push(provided);
     }
 
-    /// Takes back all that an instance provides, and hands it over: dropping the last handle runs
-    /// the plugin's code, which is for the caller to place.
-    #[must_use]
-    pub(crate) fn remove(&self, instance: &str) -> Vec<Provided> {
-        let mut removed = Vec::new();
+    /// Offers a service of the application.
+    pub(crate) fn offer_own(&self, name: &str, version: Version, object: RawExtension) {
+        self.offer("", None, name, version, AbiPort::direct(object));
+    }
+
+    /// Ends what an instance offers: nobody finds it any more. Who has found it holds its port.
+    pub(crate) fn withdraw(&self, instance: &str) {
         self.by_name.write().retain(|_, list| {
-            removed.extend(list.extract_if(.., |provided| provided.instance == instance));
+            list.retain(|provided| provided.instance != instance);
             !list.is_empty()
         });
-        removed
     }
 
-    /// The first service of this name in this range.
+    /// The first service of this name in this range; of a pool, that of one of its instances that is
+    /// well, another one each time.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], naming what is there.
-    pub(crate) fn find(&self, name: &str, range: &VersionReq) -> Result<RawExtension> {
+    pub(crate) fn find(&self, name: &str, range: &VersionReq) -> Result<AbiPort> {
         let by_name = self.by_name.read();
         let list = by_name.get(name).map(Vec::as_slice).unwrap_or_default();
         if let Some(provided) = list.iter().find(|provided| range.matches(&provided.version)) {
-            return Ok(provided.object.clone());
+            let Some(pool) = &provided.pool else { return Ok(provided.port.clone()) };
+            let members = |other: &&Provided| {
+                other.pool.as_ref() == Some(pool) && range.matches(&other.version)
+            };
+            let members: Vec<&Provided> = list.iter().filter(members).collect();
+            let chosen = choose(members.len(), next_turn(), |at| members[at].standing());
+            return Ok(members[chosen].port.clone());
         }
         let there: Vec<String> = list
             .iter()
@@ -68,12 +101,42 @@ impl ServiceRegistry {
     }
 
     /// All services of this name in this range.
-    pub(crate) fn find_all(&self, name: &str, range: &VersionReq) -> Vec<RawExtension> {
+    pub(crate) fn find_all(&self, name: &str, range: &VersionReq) -> Vec<AbiPort> {
         let by_name = self.by_name.read();
         let list = by_name.get(name).map(Vec::as_slice).unwrap_or_default();
         list.iter()
             .filter(|provided| range.matches(&provided.version))
-            .map(|provided| provided.object.clone())
+            .map(|provided| provided.port.clone())
             .collect()
+    }
+
+    /// The services of this name in this range, of the instances of this pool.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`].
+    pub(crate) fn find_pool(
+        &self,
+        pool: &str,
+        name: &str,
+        range: &VersionReq,
+    ) -> Result<Vec<AbiPort>> {
+        let by_name = self.by_name.read();
+        let list = by_name.get(name).map(Vec::as_slice).unwrap_or_default();
+        let of_pool = |other: &&Provided| other.pool.as_deref() == Some(pool);
+        let in_range = |other: &&Provided| range.matches(&other.version);
+        let ports: Vec<AbiPort> =
+            list.iter().filter(of_pool).filter(in_range).map(|other| other.port.clone()).collect();
+        if ports.is_empty() {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!(
+                    "no instance of the pool `{pool}` provides the service `{name}` in {range}"
+                ),
+            )
+            .with_help(format!(
+                "`PluginHost::explain(\"{pool}\")` tells which instances there are"
+            )));
+        }
+        Ok(ports)
     }
 }

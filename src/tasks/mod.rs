@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use hotshoe_abi::AbiTask;
+use hotshoe_abi::{AbiTask, outcome};
 
 use crate::contract::Call;
 use crate::runtime::{Background, Job, Timekeeper};
+use crate::supervise::Port;
 
 /// A job of one instance.
 pub(crate) struct Schedule {
@@ -33,7 +34,7 @@ impl Schedule {
         instance: &str,
         name: &str,
         interval: Duration,
-        task: AbiTask,
+        task: Port<Arc<AbiTask>>,
     ) -> Self {
         let (end, ended) = async_channel::bounded::<()>(1);
         let counts = Arc::new(Counts::default());
@@ -57,7 +58,7 @@ impl Schedule {
                 }
                 counted.runs.fetch_add(1, Ordering::Relaxed);
                 let call = Call::builder().request_id(format!("task:{owner}:{name}")).build();
-                if let Err(error) = task.run(call).await {
+                if let Err(error) = task.ask(|task| task.run(call), outcome::of).await {
                     counted.failures.fetch_add(1, Ordering::Relaxed);
                     tracing::error!(plugin = owner, task = name, %error, "a periodic job failed");
                 }
