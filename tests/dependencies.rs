@@ -59,6 +59,7 @@ fn a_plugin_brings_nothing_of_the_host() {
         "async-channel",
         "arc-swap",
         "clap",
+        "loom",
     ] {
         assert!(!names.contains(unwanted), "{unwanted} beneath {:?}", parents(&tree, unwanted));
     }
@@ -72,7 +73,7 @@ fn the_host_needs_no_async_runtime() {
     let tree = tree("hotshoe");
     let names: BTreeSet<&str> = tree.iter().map(|line| line.name.as_str()).collect();
     assert!(names.contains("petgraph"), "is this the tree of the host?");
-    for unwanted in ["tokio", "smol", "async-io", "async-std", "hyper", "axum"] {
+    for unwanted in ["tokio", "smol", "async-io", "async-std", "hyper", "axum", "loom"] {
         assert!(!names.contains(unwanted), "{unwanted} beneath {:?}", parents(&tree, unwanted));
     }
 }

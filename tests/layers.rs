@@ -12,6 +12,8 @@ const FLOORS: &[&[&str]] = &[
     &["bin"],
     &["host"],
     &["gateway", "services", "events", "tasks", "metrics"],
+    &["supervise"],
+    &["monitor"],
     &["lifecycle"],
     &["discover", "preflight"],
     &["load"],

@@ -56,6 +56,12 @@ fn a_bare_plugin_of_an_unchanged_crate_runs() {
     assert_eq!(outcome("unchanged", true), "");
 }
 
+/// The host asks for what the plugin lacks, and does without.
+#[test]
+fn a_plugin_without_what_was_appended_runs() {
+    assert_eq!(outcome("earlier", true), "");
+}
+
 #[test]
 fn a_function_added_in_the_middle_of_a_table_is_refused() {
     assert_snapshot!(outcome("added", false), @"

@@ -147,7 +147,8 @@ async fn it_reports_figures_and_tells_others_when_asked(stage: Stage) {
 async fn it_learns_that_it_is_being_stopped(stage: Stage) {
     let host = stage.probe().await;
     let request = hotshoe::Request::builder("GET", "/until-stop").build();
-    let waiting = crate::stage::pending(host.handle(request), async {}).await;
+    let waits = stage.journal.until("probe: waiting for the end");
+    let waiting = crate::stage::pending(host.handle(request), waits).await;
     let stopping = host.stop();
     let response = waiting.await.unwrap();
     assert_eq!(crate::stage::text(response).await, "stopping: true");

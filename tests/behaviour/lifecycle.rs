@@ -35,12 +35,14 @@ async fn what_is_required_is_there_before_and_after(stage: Stage) {
 async fn a_request_that_is_inside_is_answered_before_its_plugin_stops(stage: Stage) {
     let host = stage.probe().await;
     let request = Request::builder("GET", "/held").build();
-    let held = pending(host.handle(request), async {}).await;
+    let held = pending(host.handle(request), stage.journal.until("probe: held")).await;
     let call = Call::none();
     let input = json!({ "op": "held" });
-    let execution = pending(host.execute("probe", &call, &input), async {}).await;
+    let inside = stage.journal.until_count("probe: held", 2);
+    let execution = pending(host.execute("probe", &call, &input), inside).await;
     let request = Request::builder("GET", "/until-stop").build();
-    let until_stop = pending(host.handle(request), async {}).await;
+    let waits = stage.journal.until("probe: waiting for the end");
+    let until_stop = pending(host.handle(request), waits).await;
     let stopping = host.stop();
     until_stop.await.unwrap();
     stage.a_while().await;

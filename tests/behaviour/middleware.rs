@@ -108,8 +108,8 @@ async fn an_error_passes_through_it_or_is_turned_into_an_answer(stage: Stage) {
 
     let request = Request::builder("GET", "/inside/who").header("x-inner", "error").build();
     let error = host.handle(request).await.unwrap_err();
-    assert_eq!((error.kind(), error.plugin()), (ErrorKind::Io, Some("probe")));
-    assert_eq!(error.message(), "a middleware was told to fail");
+    assert_eq!((error.kind(), error.plugin()), (ErrorKind::Unavailable, Some("probe")));
+    assert_eq!(error.message(), "its middleware could not answer: a middleware was told to fail");
 }
 
 on_every_mount! {

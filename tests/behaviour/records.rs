@@ -41,7 +41,7 @@ async fn a_record_tells_the_mount_and_nothing_else_differs(stage: Stage) {
         Mount::Linked => {
             assert_eq!((probe.mount, probe.path), (Some(hotshoe::Mount::Linked), None));
         }
-        Mount::Loaded | Mount::Alone | Mount::Later => {
+        _ => {
             assert_eq!(probe.mount, Some(hotshoe::Mount::Loaded));
             assert!(probe.path.unwrap().ends_with("libprobe.so"));
         }

@@ -250,7 +250,6 @@ on_every_mount! {
     what_is_revoked_is_refused_at_each_door_until_it_is_granted,
     all_that_begins_so_can_be_revoked,
     storage_that_was_handed_out_is_refused_once_it_is_revoked,
-    storage_that_was_handed_out_is_refused_once_the_instance_has_ended,
     a_subscription_that_is_revoked_receives_nothing_until_it_is_granted,
     what_is_queued_for_a_subscription_is_not_delivered_once_it_is_revoked,
     it_lasts_over_a_restart_and_while_it_is_disabled,
@@ -260,4 +259,9 @@ on_every_mount! {
     the_policy_caps_what_any_plugin_gets,
     a_grant_never_gives_more_than_the_manifest_asks_for,
     nobody_and_nothing_cannot_be_decided_about,
+}
+
+// A call on a plugin's own threads does not outlive these, so it never gets to ask.
+on_every_mount_without_lanes! {
+    storage_that_was_handed_out_is_refused_once_the_instance_has_ended,
 }

@@ -113,15 +113,30 @@ async fn a_version_or_a_service_that_nobody_provides_is_not_found(stage: Stage) 
     assert!(host.services::<dyn Future>().unwrap().is_empty());
 }
 
-async fn a_handle_works_as_long_as_it_is_held(stage: Stage) {
+async fn a_handle_is_refused_once_its_provider_has_stopped(stage: Stage) {
     let host = stage.probe().await;
     let probe = host.service::<dyn Probe>().unwrap();
     let copy = probe.clone();
     host.stop().await.unwrap();
     drop(probe);
-    assert_eq!(copy.who().unwrap(), "probe");
+    let refused = copy.who().unwrap_err();
+    assert!(refused.is_unavailable(), "{refused:#}");
+    assert_eq!(refused.plugin(), Some("probe"));
     drop(host);
-    assert_eq!(copy.later(4).await.unwrap(), 8);
+    assert!(copy.later(4).await.unwrap_err().is_unavailable());
+}
+
+async fn a_handle_leads_to_the_successor_after_a_restart(stage: Stage) {
+    let host = stage.probe().await;
+    let probe = host.service::<dyn Probe>().unwrap();
+    assert_eq!(probe.later(3).await.unwrap(), 6);
+    host.restart("probe").await.unwrap();
+    assert_eq!(probe.who().unwrap(), "probe");
+    host.disable("probe").await.unwrap();
+    assert!(probe.who().unwrap_err().is_unavailable());
+    host.enable("probe").await.unwrap();
+    assert_eq!(probe.later(4).await.unwrap(), 8);
+    assert_eq!(host.metrics_of("probe").unwrap().error_count, 0);
 }
 
 async fn a_service_goes_and_comes_with_its_provider(stage: Stage) {
@@ -164,7 +179,8 @@ on_every_mount! {
     an_earlier_declaration_finds_a_later_provider,
     a_differing_declaration_is_refused_and_names_the_difference,
     a_version_or_a_service_that_nobody_provides_is_not_found,
-    a_handle_works_as_long_as_it_is_held,
+    a_handle_is_refused_once_its_provider_has_stopped,
+    a_handle_leads_to_the_successor_after_a_restart,
     a_service_goes_and_comes_with_its_provider,
     several_providers_are_found_in_the_order_of_their_start,
     a_plugin_uses_anothers_service_while_it_answers,

@@ -1,6 +1,7 @@
 //! What a behaviour plays on: a mount, folders and a journal of its own.
 
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -8,7 +9,10 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use hotshoe::config::Config;
+use hotshoe::config::{
+    BreakerPolicy, BulkheadPolicy, Config, HealthPolicy, Lane, PluginsConfig, RestartPolicy,
+};
+use hotshoe::settings::Quota;
 use hotshoe::{Call, Execution, PluginHost, PluginHostBuilder, Request, Response, StartReport};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -24,6 +28,12 @@ use crate::{support, variants};
 
 /// Long enough for anything that is not stuck.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// So long that it does not come.
+const NEVER: Duration = Duration::from_secs(24 * 3600);
+
+/// So many that no behaviour does it so often.
+const MANY: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
 
 /// The variable that names a folder with the plugins' libraries. They are used in place of building
 /// them alone: this is how the suite runs with those of another compiler, profile or lock file.
@@ -44,6 +54,34 @@ pub enum Mount {
     Alone,
     /// Built against a later hotshoe-abi, whose tables have more functions than the host's.
     Later,
+    /// As `Loaded`, and all that can watch over its calls does so; nothing of it ever strikes.
+    Supervised,
+    /// The same, and its calls run on threads of its own.
+    OnLanes,
+}
+
+impl Mount {
+    /// Puts around every plugin what belongs to the mount, where the behaviour has nothing of its own.
+    fn dress(self, plugins: &mut PluginsConfig) {
+        if !matches!(self, Self::Supervised | Self::OnLanes) {
+            return;
+        }
+        plugins.timeouts.call.get_or_insert(NEVER);
+        let all = &mut plugins.supervision;
+        let mut bulkhead = BulkheadPolicy::new(MANY);
+        bulkhead.queue = 100;
+        all.bulkhead.get_or_insert(bulkhead);
+        all.rate_limit.get_or_insert(Quota::per_second(MANY));
+        all.breaker.get_or_insert(BreakerPolicy::failures(MANY));
+        let mut health = HealthPolicy::default();
+        health.interval = NEVER;
+        all.health.get_or_insert(health);
+        all.restart.get_or_insert(RestartPolicy::default());
+        if self == Self::OnLanes && all.lane == Lane::Inline {
+            let threads = NonZeroU32::new(2).expect("it is not zero");
+            all.lane = Lane::Dedicated { threads, queue: 1000, spare: 2 };
+        }
+    }
 }
 
 /// What polls.
@@ -136,7 +174,7 @@ impl Stage {
         match self.mount {
             Mount::Alone => built_alone(plugin),
             Mount::Later => variants::built().library(plugin),
-            Mount::Linked | Mount::Loaded => support::library(plugin),
+            _ => support::library(plugin),
         }
     }
 
@@ -150,15 +188,20 @@ impl Stage {
 
     /// A host with these plugins and this configuration, to be built.
     pub fn builder(&self, plugins: &[&str], config: &str) -> PluginHostBuilder {
-        let config =
-            Config::from_toml(config, "the behaviour").expect("its configuration is sound");
+        let config = Config::from_toml(config, "the behaviour");
+        self.builder_of(plugins, config.expect("its configuration is sound"))
+    }
+
+    /// The same where some of the configuration is made in code.
+    pub fn builder_of(&self, plugins: &[&str], mut config: Config) -> PluginHostBuilder {
+        self.mount.dress(&mut config.plugins);
         let builder = PluginHost::builder()
             .config(config)
             .data_dir(self.data.path())
             .service::<dyn probe_api::Journal, _>(self.journal.clone());
         match self.mount {
             Mount::Linked => builder.linked(plugins.iter().copied()),
-            Mount::Loaded | Mount::Alone | Mount::Later => {
+            _ => {
                 for plugin in plugins {
                     self.bring(plugin);
                 }
@@ -179,6 +222,14 @@ impl Stage {
         let (host, report) = self.start(plugins, config).await;
         assert!(report.is_complete(), "{report}");
         host
+    }
+
+    /// This is noted once, at once; on threads of the plugin's own, soon.
+    pub async fn noted_once(&self, note: &str) {
+        if self.mount == Mount::OnLanes {
+            self.journal.until(note).await;
+        }
+        assert_eq!(self.journal.count(note), 1, "{note}");
     }
 
     /// Time in which something else happens, so that what has nothing to wait for happens too.

@@ -55,6 +55,19 @@ async fn one_that_the_configuration_disables_can_be_enabled(stage: Stage) {
     ask(&host, "probe", json!({ "op": "who" })).await;
 }
 
+async fn one_whose_feature_flag_is_off_can_be_enabled(stage: Stage) {
+    let flag = "plugins.feature_flags.beta = false\nplugins.probe.feature_flag = \"beta\"";
+    let (host, report) = stage.start(&["probe"], flag).await;
+    assert!(report.is_complete(), "what is disabled is not missing");
+    assert_eq!(
+        host.explain("probe"),
+        "`probe` is disabled by the configuration: its `feature_flag`, `beta`, is off in \
+         [plugins.feature_flags]; `enable(\"probe\")` starts it"
+    );
+    host.enable("probe").await.unwrap();
+    ask(&host, "probe", json!({ "op": "who" })).await;
+}
+
 async fn disabling_a_dependent_leaves_what_it_needs_alone(stage: Stage) {
     let host = stage.host(&["probe", "relay"], "").await;
     host.disable("relay").await.unwrap();
@@ -144,6 +157,7 @@ on_every_mount! {
     a_restart_makes_a_new_instance_and_takes_dependents_along,
     dependents_are_blocked_while_one_is_disabled_and_come_back,
     one_that_the_configuration_disables_can_be_enabled,
+    one_whose_feature_flag_is_off_can_be_enabled,
     disabling_a_dependent_leaves_what_it_needs_alone,
     what_is_removed_is_forgotten,
     what_nobody_knows_cannot_be_switched,

@@ -14,7 +14,8 @@ use crate::support::said::{state, until};
 
 on_both_mounts! {
     never_ready, never_ready_in_start, never_ready_and_dropped, dropped_half_way, blocked_in_initialize, blocked_in_start,
-    blocked_in_stop, blocked_in_drop, blocked_in_a_handler, blocked_in_the_background,
+    blocked_in_stop, blocked_in_drop, blocked_in_a_handler,
+    blocked_in_a_handler_on_its_own_thread, blocked_in_the_background,
     blocked_in_a_waker, blocked_in_a_waker_after_a_failure,
 }
 
@@ -120,6 +121,20 @@ fn blocked_in_a_handler(mount: Mount) {
     let asking = host.clone();
     std::thread::spawn(move || get(&asking, "/fault").map(drop));
     until("the request", || host.plugin(&cage.id()).expect("it is there").in_flight == 1);
+    is_well(&host);
+    cage.ends(&host);
+}
+
+fn blocked_in_a_handler_on_its_own_thread(mount: Mount) {
+    let cage = Cage::new(mount, "blocks_in_a_handler");
+    let config = "lane = \"dedicated\"\ncall_timeout = \"40ms\"\nstop_timeout = \"1s\"";
+    let host = cage.running(config);
+    for stuck in 1..=2 {
+        let error = get(&host, "/fault").expect_err("nobody answers");
+        assert!(error.is_timeout(), "{error}");
+        let calls = host.metrics_of(&cage.id()).expect("it is there").calls;
+        assert_eq!((calls.stuck, calls.in_flight()), (stuck, 0));
+    }
     is_well(&host);
     cage.ends(&host);
 }

@@ -142,7 +142,10 @@ fn in_middleware(mount: Mount) {
     for when in ["in", "out"] {
         let request = Request::builder("GET", "/fault").header("when", when).build();
         let error = block_on(host.handle(request)).expect_err("it panics");
-        cage.is_panic(&error, &format!("the middleware went wrong on the way {when}"));
+        let expected = format!("panicked: the middleware went wrong on the way {when}");
+        assert_eq!(error.message(), format!("its middleware could not answer: {expected}"));
+        let place = error.location().expect("the place of a panic is known");
+        assert!(place.contains("panics_in_middleware.rs:"), "{place}");
     }
     cage.is_active(&host);
     cage.ends(&host);

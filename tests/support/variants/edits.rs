@@ -23,6 +23,7 @@ pub const VARIANTS: &[Variant] = &[
     Variant { name: "retyped", same_line: true, edits: RETYPED, bare: Some(BARE_RETYPED) },
     Variant { name: "reordered", same_line: true, edits: REORDERED, bare: Some(&[]) },
     Variant { name: "too-new", same_line: false, edits: &[], bare: Some(&[]) },
+    Variant { name: "earlier", same_line: true, edits: EARLIER, bare: Some(BARE_EARLIER) },
 ];
 
 /// Functions appended to four tables, with types that only they use; and wrappers that use them
@@ -31,8 +32,8 @@ const LATER: &[Edit] = &[
     // The library.
     edit(
         "src/module.rs",
-        "    pub create: extern \"C\" fn(AbiContext, RString) -> AbiFuture<'static, AbiPlugin>,\n",
-        "    pub create: extern \"C\" fn(AbiContext, RString) -> AbiFuture<'static, AbiPlugin>,\n\
+        "    pub usage: extern \"C\" fn(u32) -> ROption<u64>,\n",
+        "    pub usage: extern \"C\" fn(u32) -> ROption<u64>,\n\
          \x20   /// What the library is, for people.\n\
          \x20   pub describe: extern \"C\" fn() -> RStr<'static>,\n",
     ),
@@ -136,8 +137,8 @@ const LATER: &[Edit] = &[
 pub const LATER_HOTSHOE: &[Edit] = &[
     edit(
         "src/sdk/export.rs",
-        "            create: Self::create,\n        });\n    }\n",
-        "            create: Self::create,\n            describe: Self::describe,\n        });\n    }\n\
+        "            usage: Self::usage,\n        });\n    }\n",
+        "            usage: Self::usage,\n            describe: Self::describe,\n        });\n    }\n\
          \x20   extern \"C\" fn describe() -> RStr<'static> {\n\
          \x20       \"built against a later hotshoe-abi\".into()\n    }\n",
     ),
@@ -200,3 +201,21 @@ const REORDERED: &[Edit] = &[edit(
     "    stop: for<'a> unsafe extern \"C\" fn(RRef<'a, ()>) -> AbiFuture<'a, ()>,\n\
      \x20   start: for<'a> unsafe extern \"C\" fn(RRef<'a, ()>) -> AbiFuture<'a, ()>,\n",
 )];
+
+/// Without what was appended to today's tables.
+const EARLIER: &[Edit] = &[edit(
+    "src/module.rs",
+    "    /// How much of something the library uses, by one of the numbers of [`usage_figure`]; none if it\n\
+     \x20   /// does not count that. Cheap enough to be asked each second.\n\
+     \x20   pub usage: extern \"C\" fn(u32) -> ROption<u64>,\n",
+    "",
+)];
+
+const BARE_EARLIER: &[Edit] = &[
+    edit("src/lib.rs", "set_log_level, create, usage", "set_log_level, create"),
+    edit(
+        "src/lib.rs",
+        "/// Counts nothing.\nextern \"C\" fn usage(_: u32) -> ROption<u64> {\n    ROption::RNone\n}\n",
+        "",
+    ),
+];

@@ -44,6 +44,7 @@ pub enum Fault {
     ContributePanic,
     StartError,
     StartPanic,
+    StartOnce,
     StopError,
     StopPanic,
     DropPanic,

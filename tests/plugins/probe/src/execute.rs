@@ -24,6 +24,8 @@ pub(crate) enum Mood {
     Unhealthy,
     Error,
     Panic,
+    Held,
+    Blocked,
 }
 
 /// The entries whose answer can be switched.

@@ -46,6 +46,30 @@ pub(crate) fn contribute(probe: &Arc<Probe>, to: &mut Contributions<'_>) {
     };
     to.handler("GET", &path("/held"), handler_fn(held));
     let this = probe.clone();
+    let blocked = move |_| {
+        let this = this.clone();
+        async move {
+            this.notes.add("blocked");
+            this.notes.blocked_until("block")?;
+            Ok(Response::text(200, "released"))
+        }
+    };
+    to.handler("GET", &path("/blocked"), handler_fn(blocked));
+    let this = probe.clone();
+    let ask = move |request: Request| {
+        let this = this.clone();
+        async move {
+            this.notes.add("asked");
+            match request.query() {
+                Some("miss") => Err(of_kind(ErrorKind::NotFound.as_str())),
+                Some("fail") => Err(of_kind(ErrorKind::Other.as_str())),
+                Some("hang") => this.notes.never("question").await,
+                _ => Ok(Response::text(200, "answered").with_header("x-by", "the handler")),
+            }
+        }
+    };
+    to.handler("GET", &path("/ask"), handler_fn(ask));
+    let this = probe.clone();
     let until_stop = move |_| {
         let this = this.clone();
         async move {

@@ -94,6 +94,11 @@ impl Plugin for Probe {
         match self.config.fault {
             Some(Fault::StartError) => Err(broken("start")),
             Some(Fault::StartPanic) => panic!("start was told to panic"),
+            Some(Fault::StartOnce) => {
+                // There since the first time.
+                let mark = self.context.data_dir().join("started");
+                std::fs::File::create_new(mark).map(drop).map_err(|_| broken("another start"))
+            }
             _ => Ok(()),
         }
     }
@@ -114,6 +119,16 @@ impl Plugin for Probe {
             Mood::Unhealthy => Ok(Health::unhealthy("none of it works")),
             Mood::Error => Err(broken("health")),
             Mood::Panic => panic!("health was told to panic"),
+            Mood::Held => {
+                self.notes.add("health held");
+                self.notes.released("health").await?;
+                Ok(Health::healthy())
+            }
+            Mood::Blocked => {
+                self.notes.add("health blocked");
+                self.notes.blocked_until("health")?;
+                Ok(Health::healthy())
+            }
         }
     }
 
@@ -131,7 +146,7 @@ impl Plugin for Probe {
             Mood::Well => Ok(None),
             Mood::Error => Err(broken("save_state")),
             Mood::Panic => panic!("save_state was told to panic"),
-            Mood::Degraded | Mood::Unhealthy => Ok(Some(Bytes::from_static(b"what was known"))),
+            _ => Ok(Some(Bytes::from_static(b"what was known"))),
         }
     }
 

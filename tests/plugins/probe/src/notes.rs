@@ -1,7 +1,11 @@
 //! Notes in the suite's journal.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake};
+use std::thread::Thread;
 
 use hotshoe::{Handle, Result};
 use probe_api::Journal;
@@ -38,10 +42,31 @@ impl Notes {
         self.journal.released(latch).await
     }
 
-    /// Never done; notes when whoever waits loses patience.
+    /// The same, and nobody else gets the thread meanwhile.
+    pub(crate) fn blocked_until(&self, latch: &str) -> Result<()> {
+        let mut released = pin!(self.journal.released(latch));
+        let waker = Arc::new(Unpark(std::thread::current())).into();
+        loop {
+            if let Poll::Ready(outcome) = released.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return outcome;
+            }
+            std::thread::park();
+        }
+    }
+
+    /// Never done; notes when it is waited for, and when whoever waits loses patience.
     pub(crate) async fn never<T>(&self, what: &'static str) -> T {
+        self.add(&format!("{what} waits"));
         let _note = NoteOnDrop { notes: self.clone(), what };
         std::future::pending().await
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
@@ -74,9 +99,9 @@ pub(crate) async fn once_pending() {
     std::future::poll_fn(|context| {
         if std::mem::take(&mut pending) {
             context.waker().wake_by_ref();
-            return std::task::Poll::Pending;
+            return Poll::Pending;
         }
-        std::task::Poll::Ready(())
+        Poll::Ready(())
     })
     .await;
 }

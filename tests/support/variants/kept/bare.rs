@@ -53,7 +53,7 @@ struct Module;
 impl Module {
     staticref! {
         const TABLE: WithMetadata<PluginModule> =
-            WithMetadata::new(PluginModule { manifest, attach_log, set_log_level, create });
+            WithMetadata::new(PluginModule { manifest, attach_log, set_log_level, create, usage });
     }
 }
 
@@ -64,6 +64,11 @@ extern "C" fn manifest() -> RStr<'static> {
 extern "C" fn attach_log(_: AbiLog, _: u32) {}
 
 extern "C" fn set_log_level(_: u32) {}
+
+/// Counts nothing.
+extern "C" fn usage(_: u32) -> ROption<u64> {
+    ROption::RNone
+}
 
 /// Leaves a note that it ran.
 extern "C" fn create(context: AbiContext, _: RString) -> AbiFuture<'static, AbiPlugin> {
