@@ -11,23 +11,39 @@ use std::sync::Arc;
 
 use bench_plugin::api::Adder;
 use futures_lite::future::block_on;
-use hotshoe::{Handle, PluginHost, Request, Response, Result};
+use hotshoe::config::InstanceConfig;
+use hotshoe::{Handle, PluginHost, Pool, Request, Response, Result};
 use support::{Work, compare};
 
 fn main() -> Result<()> {
     let directory = tempfile::tempdir().expect("a temporary folder");
-    std::fs::copy(support::library(), directory.path().join("bench.so")).expect("a copy");
+    std::fs::copy(support::library("bench_plugin"), directory.path().join("bench.so"))
+        .expect("a copy");
     let linked = PluginHost::builder().linked(["bench-0000"]).build()?;
     let loaded = PluginHost::builder().directory(directory.path()).build()?;
-    for host in [&linked, &loaded] {
+    let pooled = pool_of_three()?;
+    for host in [&linked, &loaded, &pooled] {
         let report = host.start().wait()?;
         assert!(report.is_complete(), "{report}");
     }
     synchronous(&linked.service()?, &loaded.service()?);
     asynchronous(&linked.service()?, &loaded.service()?);
     requests(&linked, &loaded);
+    of_a_pool(&linked, &pooled)?;
     linked.stop().wait()?;
-    loaded.stop().wait()
+    loaded.stop().wait()?;
+    pooled.stop().wait()
+}
+
+/// Three instances behind one name.
+fn pool_of_three() -> Result<PluginHost> {
+    let mut builder = PluginHost::builder().linked(["bench-0000"]);
+    for id in ["one", "two", "three"] {
+        let mut instance = InstanceConfig::new(id).with_plugin("bench-0000");
+        instance.supervision.pool = Some("three-in-one".into());
+        builder = builder.instance(instance);
+    }
+    builder.build()
 }
 
 /// The plainest thing to compare with.
@@ -159,4 +175,34 @@ fn requests(linked: &PluginHost, loaded: &PluginHost) {
         ("loaded: routing, one middleware, handler", Box::new(|times| through(loaded, times))),
     ];
     compare("A request, made and answered", 2_000, works);
+}
+
+fn of_a_pool(one: &PluginHost, pooled: &PluginHost) -> Result<()> {
+    let handle: Handle<dyn Adder> = one.service()?;
+    let pool: Pool<dyn Adder> = pooled.pool("three-in-one")?;
+    compare(
+        "Synchronous extension point, one instance or one of three",
+        20_000,
+        vec![
+            ("`Handle`", Box::new(|times| add(&handle, times))),
+            ("`Pool`", Box::new(|times| add(&pool, times))),
+        ],
+    );
+    let request = || Request::builder("GET", "/bench-0000").header("accept", "text/plain").build();
+    let through = |host: &PluginHost, times: u64| {
+        block_on(async {
+            for _ in 0..times {
+                let _ = black_box(host.handle(request()).await);
+            }
+        });
+    };
+    compare(
+        "A request to one instance or to one of three: routing, one middleware, handler",
+        2_000,
+        vec![
+            ("one", Box::new(|times| through(one, times))),
+            ("a pool of three", Box::new(|times| through(pooled, times))),
+        ],
+    );
+    Ok(())
 }

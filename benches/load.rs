@@ -99,7 +99,8 @@ fn demanding(directory: &Path) -> Result<()> {
 /// Writes copies of the plugin's library, each with an id of its own; the size of one.
 fn stage(directory: &Path, name: &str, count: usize) -> usize {
     fs::create_dir_all(directory).expect("a folder");
-    let library = fs::read(support::library()).expect("the plugin's library was built");
+    let library =
+        fs::read(support::library("bench_plugin")).expect("the plugin's library was built");
     let id = b"bench-0000";
     let places: Vec<usize> =
         (0..library.len() - id.len()).filter(|at| library[*at..].starts_with(id)).collect();

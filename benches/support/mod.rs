@@ -1,6 +1,9 @@
 //! What the benchmarks share: interleaved rounds, and finding the library that Cargo built.
 
-use std::path::PathBuf;
+#[allow(dead_code, reason = "not every benchmark climbs it")]
+pub mod ladder;
+
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// One thing to measure: runs its work so many times.
@@ -39,11 +42,19 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The library of the benchmarks' plugin, as Cargo built it along with this program.
-pub fn library() -> PathBuf {
+/// A library, as Cargo built it along with this program.
+pub fn library(name: &str) -> PathBuf {
     let program = std::env::current_exe().expect("a benchmark has an executable");
     let deps = program.parent().expect("it lies in target/<profile>/deps");
-    let name =
-        format!("{}bench_plugin{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    deps.join(name)
+    let (prefix, suffix) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    deps.join(format!("{prefix}{name}{suffix}"))
+}
+
+/// The instructions that `scripts/instructions` recorded of a call, as text; a dash if there are none.
+#[allow(dead_code, reason = "not every benchmark's calls are counted")]
+pub fn instructions(call: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/instructions.txt");
+    let record = std::fs::read_to_string(file).unwrap_or_default();
+    let mut lines = record.lines().filter_map(|line| line.trim_start().split_once("  "));
+    lines.find(|(_, name)| *name == call).map_or("–", |(count, _)| count).to_owned()
 }
