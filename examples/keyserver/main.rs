@@ -84,7 +84,7 @@ fn configure(options: &Options) -> Result<Config> {
     } else {
         let directory = match &options.plugins {
             Some(directory) => directory.clone(),
-            None => stage::built_plugins(&PLUGINS)?,
+            None => stage::built_plugins("keyserver-plugins", &PLUGINS)?,
         };
         config.plugins.directories = vec![directory];
     }

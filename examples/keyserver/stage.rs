@@ -1,7 +1,7 @@
-//! The plugins that Cargo built along with this example, in a directory of their own.
+//! The plugins that Cargo built along with an example, in a directory of their own.
 //!
-//! They are dev-dependencies with `crate-type = ["cdylib", "rlib"]`, so `cargo run --example
-//! keyserver` builds their libraries into `target/<profile>/deps`, among all other things. An
+//! They are dev-dependencies with `crate-type = ["cdylib", "rlib"]`, so `cargo run --example …`
+//! builds their libraries into `target/<profile>/deps`, among all other things. An
 //! application of yours would have a directory that its packages install into.
 
 use std::fs;
@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 
 use hotshoe::{Result, ResultExt};
 
-pub fn built_plugins(names: &[&str]) -> Result<PathBuf> {
+/// Puts these plugins into the directory of that name, beside this program's own.
+pub fn built_plugins(directory: &str, names: &[&str]) -> Result<PathBuf> {
     let program = std::env::current_exe().describe("this program does not know where it is")?;
     let profile = program.ancestors().nth(2).unwrap_or(Path::new("."));
-    let directory = profile.join("keyserver-plugins");
+    let directory = profile.join(directory);
     fs::create_dir_all(&directory).describe("the directory for plugins cannot be made")?;
     for name in names {
         let file = format!(
