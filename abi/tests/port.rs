@@ -20,7 +20,7 @@ use hotshoe_abi::{
 };
 
 /// Makes every call ask.
-const ASK: u32 = 1 << 1;
+const ASK: u32 = switch::UNFENCED;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Turn {

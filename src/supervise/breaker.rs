@@ -246,6 +246,9 @@ mod tests {
         proptest::collection::vec(step, 1..200)
     }
 
+    /// As often as somebody looks at least.
+    const LOOK: Duration = Duration::from_millis(500);
+
     /// The same by rote: every result is kept.
     struct Model {
         policy: BreakerPolicy,
@@ -365,19 +368,22 @@ mod tests {
             calls in proptest::collection::vec((0u64..3_000, any::<bool>()), 1..300),
         ) {
             let policy = policy(None, Some(0.5));
+            let longest = policy.window * 23 / 20;
             let mut breaker = Breaker::new(policy, Duration::ZERO, 0);
             let mut model = Model { policy, results: Vec::new(), state: ModelState::Closed };
-            let mut now = Duration::ZERO;
+            let (mut now, mut look) = (Duration::ZERO, LOOK);
             for (total, (millis, works)) in (1u64..).zip(calls) {
-                // As often as supervision looks.
-                for _ in 0..millis / 500 {
-                    now += Duration::from_millis(500);
-                    breaker.tick(now, total - 1);
+                now += Duration::from_millis(millis);
+                while look <= now {
+                    breaker.tick(look, total - 1);
+                    look += LOOK;
                 }
-                now += Duration::from_millis(millis % 500);
                 model.results.push((now, works));
                 let opened = !works && breaker.failed(now, total);
-                let windows = (0..=30u32).map(|part| policy.window + policy.window / 20 * part / 10);
+                // The share changes only where one more result is within.
+                let ages = model.results.iter().map(|(at, _)| now - *at + Duration::from_nanos(1));
+                let between = ages.filter(|age| (policy.window..longest).contains(age));
+                let windows = between.chain([policy.window, longest]);
                 let shares: Vec<(f64, u64)> =
                     windows.map(|window| model.share(now, window)).collect();
                 let says = |&(share, calls): &(f64, u64)| share >= 0.5 && calls >= policy.min_calls;

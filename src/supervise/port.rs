@@ -30,7 +30,7 @@ use crate::runtime::lane::{Lane, LaneCall};
 /// Its instance does not serve.
 pub(super) const CLOSED: u32 = switch::CLOSED;
 /// There is no fence for all threads: every call goes the long way.
-const UNFENCED: u32 = 1 << 1;
+const UNFENCED: u32 = switch::UNFENCED;
 /// The circuit breaker has to be asked.
 pub(super) const BREAKER: u32 = switch::BREAKER;
 /// Calls are counted against a quota.

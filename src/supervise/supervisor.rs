@@ -398,8 +398,20 @@ impl Supervisor {
         })
     }
 
+    /// Whether calls come or not, windows go on.
+    fn tick_breakers(&self) {
+        let ports = self.ports.lock();
+        for port in ports.all() {
+            let limits = &port.watch().limits;
+            if let Some(breaker) = &limits.breaker {
+                breaker.lock().tick(self.now(), ports.ended_behind(limits));
+            }
+        }
+    }
+
     /// Figures now, and of latencies what came since the last look; `held` has the others.
     pub(crate) fn look(&self, seen: &mut Seen, held: Snapshot) -> Snapshot {
+        self.tick_breakers();
         let ports = self.ports.lock();
         let awaited = ports.all().filter(|port| port.watch().contribution.is_limited());
         let awaited: Vec<&Arc<dyn AnyPort>> = awaited.collect();

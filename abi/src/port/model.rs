@@ -11,7 +11,10 @@ use loom::cell::UnsafeCell;
 use loom::thread;
 
 use super::protocol::Counts;
-use super::state::{PortState, switch::CLOSED};
+use super::state::{
+    PortState,
+    switch::{CLOSED, UNFENCED},
+};
 use super::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 use super::tally::Tally;
 
@@ -27,8 +30,8 @@ struct Port {
 }
 
 const NUMBER: u64 = 1;
-/// Any bit that is not `CLOSED`.
-const UNFENCED: u32 = 1 << 1;
+/// Something in the way of calls, whatever it is.
+const LIMITED: u32 = 1 << 4;
 
 fn full() {
     fence(Ordering::SeqCst);
@@ -141,6 +144,17 @@ fn a_target_is_freed_when_nobody_is_inside() {
 #[test]
 fn where_there_is_no_fence_for_all_threads_a_switch_that_is_always_set_does() {
     taken_away(UNFENCED, none, full);
+}
+
+#[test]
+fn a_call_that_met_something_else_in_its_way_is_waited_for() {
+    taken_away(LIMITED, full, full);
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn nothing_else_in_its_way_stands_for_a_fence() {
+    taken_away(LIMITED, none, full);
 }
 
 #[test]

@@ -26,8 +26,8 @@ use crate::{Error, ErrorKind, ExtensionInfoRef, RawExtension, Result};
 ///
 /// # Safety
 /// When [`fence`](Self::fence) returns, every thread of the process has passed a full memory fence
-/// since it was called; or else the switch of every port with such an object is never 0, from the
-/// beginning to the end.
+/// since it was called; or else the switch of every port with such an object begins as
+/// [`UNFENCED`](switch::UNFENCED), among others.
 pub unsafe trait PortObject: Send + Sync + 'static {
     /// Makes every thread pass a full fence.
     fn fence(&self);
@@ -170,9 +170,10 @@ impl<T: PortObject, R: PortTarget> PortOwner<T, R> {
         self.shared().state.switch.fetch_or(bits, Ordering::SeqCst);
     }
 
-    /// Takes it out of the way. A port stays [closed](switch::CLOSED) as long as it has no target.
+    /// Takes it out of the way. Without a fence it stays so, and a port stays [closed](switch::CLOSED) as long as it has no target.
     pub fn clear(&self, mut bits: u32) {
         let shared = self.shared();
+        bits &= !switch::UNFENCED;
         // Nobody may take the target and believe that the port is closed.
         let target = (bits & switch::CLOSED != 0).then(|| lock(&shared.target));
         if target.as_ref().is_some_and(|target| target.is_none()) {

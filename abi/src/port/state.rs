@@ -30,6 +30,9 @@ pub struct PortState {
 pub mod switch {
     /// Its instance does not serve.
     pub const CLOSED: u32 = 1;
+    /// The owner has no fence for all threads: each call passes one of its own. From the beginning to the
+    /// end, or never.
+    pub const UNFENCED: u32 = 1 << 1;
     /// Its circuit breaker has to be asked, and most likely refuses.
     pub const BREAKER: u32 = 1 << 2;
     /// Its instance says that it is not well. Calls go in.
