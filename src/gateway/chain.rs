@@ -156,7 +156,7 @@ impl Links {
         if let Err(error) = link.passes_on_once() {
             return AbiFuture::ready(Err(error));
         }
-        if link.entry.limit.is_none() {
+        if link.entry().limit.is_none() {
             return self.run_rest(position, request, AsItIs);
         }
         let clock = LinkClock::new(self.clone(), at);
@@ -176,7 +176,7 @@ impl Links {
                 self.passed_on(position, &mut answer);
                 answer
             }),
-            Some(link) => match link.entry.passing {
+            Some(link) => match link.passing() {
                 Passing::Plain => watching.watch(move || async move {
                     let mut answer = self.pass(position, request).await;
                     self.passed_on(position, &mut answer);

@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use hotshoe_abi::{AbiFuture, BeforeWake, Chain, outcome, telling};
@@ -27,7 +27,7 @@ const UNDER_WAY: u32 = outcome::DROPPED;
 
 /// A middleware on the way of one request.
 pub(super) struct Link {
-    pub(super) entry: Arc<MiddlewareEntry>,
+    entry: Arc<MiddlewareEntry>,
     /// How what comes after it ended, or one of the two above.
     after: AtomicU32,
     /// Only where there is more to do about it than to hand on its answer.
@@ -41,6 +41,9 @@ struct Guard {
     time: OwnTime,
     /// What that answered, as far as it can be kept. Only where a request may go on without the link.
     kept: Mutex<Option<Result<Response>>>,
+    /// The others of its pool, and how many of them were chosen in place of those before.
+    others: Vec<Arc<MiddlewareEntry>>,
+    chosen: AtomicUsize,
 }
 
 /// Why there is no answer of a middleware.
@@ -48,17 +51,47 @@ struct Failed {
     error: Error,
     /// The request, if it can still go on.
     request: Option<Request>,
+    /// Nothing of the call has begun.
+    at_the_door: bool,
 }
 
 impl Link {
-    pub(super) fn new(entry: Arc<MiddlewareEntry>) -> Self {
-        let guard = (entry.passing != Passing::Plain).then(Box::default);
+    /// One middleware; `others` of its pool may stand in for it, one after the other.
+    pub(super) fn new((entry, others): (Arc<MiddlewareEntry>, Vec<Arc<MiddlewareEntry>>)) -> Self {
+        let guarded = entry.passing != Passing::Plain || !others.is_empty();
+        let guard = guarded.then(|| Box::new(Guard { others, ..Guard::default() }));
         Self { entry, after: AtomicU32::new(NOT_YET), guard }
+    }
+
+    pub(super) fn entry(&self) -> &Arc<MiddlewareEntry> {
+        let Some(guard) = &self.guard else { return &self.entry };
+        match guard.chosen.load(Ordering::Acquire) {
+            0 => &self.entry,
+            chosen => &guard.others[chosen - 1],
+        }
+    }
+
+    /// Whether there is another one of its pool, which is the one from now on.
+    fn choose_another(&self) -> bool {
+        let Some(guard) = &self.guard else { return false };
+        let next = guard.chosen.load(Ordering::Acquire) + 1;
+        let there = next <= guard.others.len();
+        if there {
+            guard.chosen.store(next, Ordering::Release);
+        }
+        there
+    }
+
+    pub(super) fn passing(&self) -> Passing {
+        match self.entry().passing {
+            Passing::Plain if self.is_guarded() => Passing::Guarded,
+            passing => passing,
+        }
     }
 
     /// Whether a request may go on without it.
     fn is_open(&self) -> bool {
-        self.entry.failure == FailurePolicy::Open
+        self.entry().failure == FailurePolicy::Open
     }
 
     /// Whether there is more to do about it than to hand on its answer.
@@ -147,10 +180,13 @@ impl Link {
         if self.own(ended) != ended {
             return Ok(Err(error));
         }
-        let error = self.entry.port.named(error);
+        let error = self.entry().port.named(error);
         if is_failure(ended) { Err(error) } else { Ok(Err(error)) }
     }
 }
+
+/// Where a request goes on; it may come back to the same link.
+type Again<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 
 impl Links {
     /// Through a link without limit that no request passes when it is broken.
@@ -158,12 +194,12 @@ impl Links {
         let link = &self.middleware[at];
         let next = Next::new(self.clone(), at + 1);
         let call = link
-            .entry
+            .entry()
             .port
             .start(|middleware, _| middleware.handle(request, next), |answer| link.outcome(answer));
         let answer = match call {
             Ok(call) => link.answer(call.await),
-            Err(error) => Err(link.entry.port.named(error)),
+            Err(error) => Err(link.entry().port.named(error)),
         };
         answer.unwrap_or_else(|error| Err(closed(error)))
     }
@@ -186,7 +222,7 @@ impl Links {
         at: usize,
         request: Request,
     ) -> Result<Response> {
-        let tried = match self.middleware[at].entry.port.lane() {
+        let tried = match self.middleware[at].entry().port.lane() {
             Some(lane) => self.try_pass_on_lane(at, request, &lane).await,
             // It does not serve; and if it does after all, it has a lane the next time.
             None => self.try_pass(at, request).await,
@@ -198,22 +234,33 @@ impl Links {
     }
 
     /// What becomes of a request that a middleware could not answer.
-    async fn go_on(self: &Arc<Self>, at: usize, failed: Failed) -> Result<Response> {
-        let link = &self.middleware[at];
-        let Failed { error, request } = failed;
-        if !link.is_open() {
-            return Err(closed(error));
-        }
-        tracing::warn!(
-            plugin = link.entry.instance,
-            error = %error,
-            "a request goes on without a middleware that could not answer"
-        );
-        match (link.after.load(Ordering::Acquire), request) {
-            (NOT_YET, Some(request)) => self.clone().run(at + 1, request).await,
-            (NOT_YET | UNDER_WAY, _) => Err(closed(error)),
-            _ => link.kept().unwrap_or_else(|| Err(closed(error))),
-        }
+    fn go_on(self: &Arc<Self>, at: usize, failed: Failed) -> Again<'_> {
+        Box::pin(async move {
+            let link = &self.middleware[at];
+            let Failed { error, request, at_the_door } = failed;
+            let request = match request {
+                Some(request) if at_the_door && link.choose_another() => {
+                    return match link.passing() {
+                        Passing::OnLane => self.pass_on_lane(at, request).await,
+                        Passing::Plain | Passing::Guarded => self.pass_guarded(at, request).await,
+                    };
+                }
+                request => request,
+            };
+            if !link.is_open() {
+                return Err(closed(error));
+            }
+            tracing::warn!(
+                plugin = link.entry().instance,
+                error = %error,
+                "a request goes on without a middleware that could not answer"
+            );
+            match (link.after.load(Ordering::Acquire), request) {
+                (NOT_YET, Some(request)) => self.clone().run(at + 1, request).await,
+                (NOT_YET | UNDER_WAY, _) => Err(closed(error)),
+                _ => link.kept().unwrap_or_else(|| Err(closed(error))),
+            }
+        })
     }
 
     async fn try_pass(
@@ -225,7 +272,7 @@ impl Links {
         let next = Next::new(self.clone(), at + 1);
         // Until the middleware takes it; then a copy, if it may be needed and can be had.
         let mut request = Some(request);
-        let call = link.entry.port.start(
+        let call = link.entry().port.start(
             |middleware, _| {
                 let mut given = request.take().expect("a middleware is called once");
                 if link.is_open() {
@@ -235,11 +282,13 @@ impl Links {
             },
             |answer| link.outcome(answer),
         );
+        let at_the_door = call.is_err();
         let answer = match call {
-            Ok(call) => link.entry.port.in_own_time(call, &link.guard().time).await,
-            Err(error) => Err(link.entry.port.named(error)),
+            Ok(call) => link.entry().port.in_own_time(call, &link.guard().time).await,
+            Err(error) => Err(link.entry().port.named(error)),
         };
-        answer.and_then(|answer| link.answer(answer)).map_err(|error| Failed { error, request })
+        let answered = answer.and_then(|answer| link.answer(answer));
+        answered.map_err(|error| Failed { error, request, at_the_door })
     }
 
     /// The same on these threads; what comes after it, here.
@@ -250,7 +299,7 @@ impl Links {
         lane: &Lane,
     ) -> Result<Result<Response>, Failed> {
         let link = &self.middleware[at];
-        let port = &link.entry.port;
+        let port = &link.entry().port;
         let shore = Shore::new(self.clone(), at, request);
         let open = link.is_open();
         let turned_away = TurnedAway::default();
@@ -267,6 +316,7 @@ impl Links {
             },
             |answer| turned_away.outcome().unwrap_or_else(|| link.outcome(answer)),
         );
+        let refused = call.is_err();
         let answer = match call {
             Ok(call) => port.in_own_time(call, &link.guard().time).await,
             Err(error) => Err(port.named(error)),
@@ -277,7 +327,8 @@ impl Links {
             (Err(error), Some(_)) => Err(port.named(error)),
             (answer, _) => link.answer(answer),
         });
-        answered.map_err(|error| Failed { error, request })
+        let at_the_door = refused || turned_away.outcome().is_some();
+        answered.map_err(|error| Failed { error, request, at_the_door })
     }
 }
 

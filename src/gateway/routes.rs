@@ -225,12 +225,15 @@ impl Routes {
     }
 
     /// The middleware for a path. Of a pool a request passes one, where the first of them stands: the one
-    /// that stands best now.
-    pub(super) fn middleware_for(&self, path: &str) -> impl Iterator<Item = Arc<MiddlewareEntry>> {
+    /// that stands best now, or if that does not let it in one of the others that come with it.
+    pub(super) fn middleware_for(
+        &self,
+        path: &str,
+    ) -> impl Iterator<Item = (Arc<MiddlewareEntry>, Vec<Arc<MiddlewareEntry>>)> {
         let all = self.middleware.iter().enumerate();
         all.filter(move |(_, entry)| entry.applies(path)).filter_map(move |(at, entry)| {
             if entry.port.pool().is_none() {
-                return Some(entry.clone());
+                return Some((entry.clone(), Vec::new()));
             }
             let of_pool = |other: &&Arc<MiddlewareEntry>| {
                 other.port.is_one_of_a_pool_with(&entry.port) && other.applies(path)
@@ -239,7 +242,8 @@ impl Routes {
                 return None;
             }
             let members: Vec<_> = self.middleware[at..].iter().filter(of_pool).collect();
-            tries(&members, |entry| entry.port.standing()).next().cloned().cloned()
+            let mut tries = tries(&members, |entry| entry.port.standing()).cloned().cloned();
+            Some((tries.next()?, tries.collect()))
         })
     }
 

@@ -212,8 +212,9 @@ fn in_a_service(mount: Mount) {
     cage.is_panic(&block_on(service.later()).expect_err("it panics"), "the answer went wrong");
     cage.is_active(&host);
     cage.ends(&host);
-    // A handle outlives the instance.
-    cage.is_panic(&service.at_once().expect_err("it panics"), "the method went wrong");
+    // A handle outlives the instance, and calls nobody.
+    let refused = service.at_once().expect_err("it has stopped");
+    assert!(refused.is_unavailable(), "{refused:#}");
 }
 
 fn in_a_body(mount: Mount) {
