@@ -11,7 +11,7 @@ use std::time::Duration;
 use histogram::{AtomicHistogram, Histogram};
 use hotshoe_abi::outcome;
 
-use super::traffic::Traffic;
+use super::traffic::{LANES, Traffic, lane};
 use crate::contract::ErrorKind;
 use crate::monitor::Refusal;
 
@@ -29,8 +29,9 @@ pub(crate) struct Meter {
     dropped: AtomicU64,
     refused: [AtomicU64; Refusal::ALL.len()],
     traffic: Traffic,
-    /// From the first timed call on.
-    latency: OnceLock<AtomicHistogram>,
+    /// From the first timed call on; one for each of a few groups of threads, because two that write to one
+    /// wait for each other.
+    latency: [OnceLock<AtomicHistogram>; LANES],
 }
 
 impl Meter {
@@ -61,7 +62,7 @@ impl Meter {
 
     /// How long a call took that was timed.
     pub(crate) fn time(&self, nanos: u64) {
-        let latency = self.latency.get_or_init(|| {
+        let latency = self.latency[lane()].get_or_init(|| {
             AtomicHistogram::new(PRECISION, LONGEST).expect("the precision is less than the range")
         });
         // It is no more than the longest.
@@ -113,7 +114,7 @@ impl Meter {
 
     /// The timed calls of all of these, if there were any.
     pub(crate) fn histogram(meters: &[&Self]) -> Option<Histogram> {
-        let own = meters.iter().filter_map(|meter| meter.latency.get());
+        let own = meters.iter().flat_map(|meter| &meter.latency).filter_map(OnceLock::get);
         let own: Vec<Histogram> = own.map(AtomicHistogram::load).collect();
         let own: Vec<&Histogram> = own.iter().collect();
         Histogram::checked_sum(&own).ok()

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 /// Bytes of bodies whose length was known.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ thread_local! {
 }
 
 /// The calling thread's, given out in turn.
-fn lane() -> usize {
+pub(super) fn lane() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let lane = LANE.get();
     if lane != usize::MAX {
