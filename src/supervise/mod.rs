@@ -22,6 +22,8 @@ mod supervisor;
 mod term;
 mod traffic;
 mod uptime;
+mod watch;
+mod words;
 
 pub(crate) use backoff::{Backoff, Next};
 pub(crate) use balance::{Fitness, Standing, choose, next_turn, tries};

@@ -10,7 +10,8 @@ use hotshoe_abi::{AbiFuture, Answering, PortTarget, Within, outcome};
 use parking_lot::Mutex;
 
 use super::flights::{Flight, Flights};
-use super::port::{AnyPort, Port, Watch};
+use super::port::{AnyPort, Port};
+use super::watch::Watch;
 use crate::contract::Result;
 
 /// While others have it, a call is looked at so many times within its limit at most: its clock may go on

@@ -11,8 +11,9 @@ use hotshoe_abi::PortTarget;
 use parking_lot::Mutex;
 
 use super::contribution::Contribution;
-use super::port::{AnyPort, CLOSED, Port};
+use super::port::{AnyPort, Port};
 use super::supervisor::Supervisor;
+use super::watch::CLOSED;
 use crate::runtime::lane::Lane;
 
 /// How long whoever waits for calls to end sleeps at most.
