@@ -230,7 +230,7 @@ pub struct HealthPolicy {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RestartPolicy {
-    /// So many restarts in a row, at least one, then it stays failed. 5 by default.
+    /// So many restarts in a row, at least one, then it is left as it is. 5 by default.
     pub max_restarts: u32,
     /// Before the first one. 1 second by default.
     pub initial_backoff: Duration,
