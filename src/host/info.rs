@@ -12,7 +12,7 @@ use super::slot::Slot;
 use crate::contract::Health;
 use crate::discover::Source;
 use crate::lifecycle::{State, Status};
-use crate::manifest::Endpoint;
+use crate::manifest::{Endpoint, StatePolicy, SwapMode};
 use crate::tasks::Schedule;
 
 /// How an instance's code arrived.
@@ -65,6 +65,10 @@ pub struct PluginInfo {
     pub provides: Vec<String>,
     /// Routes that it answers.
     pub endpoints: Vec<Endpoint>,
+    /// How it is exchanged, as its manifest says; none if no version of it is there.
+    pub swap: Option<SwapMode>,
+    /// What becomes of its state, as its manifest says; none if no version of it is there.
+    pub state_policy: Option<StatePolicy>,
     /// Instances that it needs.
     pub depends_on: Vec<String>,
     /// Free labels of the manifest.
@@ -189,6 +193,8 @@ impl PluginInfo {
             status: slot.state.status(),
             provides,
             endpoints: manifest.map(|m| m.endpoints.clone()).unwrap_or_default(),
+            swap: manifest.map(|m| m.swap),
+            state_policy: manifest.map(|m| m.state),
             depends_on: slot.depends_on.clone(),
             metadata: manifest.map(|m| m.metadata.clone()).unwrap_or_default(),
             load_time: slot.load_time,

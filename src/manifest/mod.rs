@@ -3,6 +3,7 @@
 //! Written by [`export_plugin!`](crate::export_plugin) while the plugin is compiled, read by the
 //! host before any code of the plugin runs. This module is pure: text in, checked values out.
 
+mod exchange;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use hotshoe_abi::plain::Line;
 use semver::{Version, VersionReq};
 use serde::Serialize;
 
+pub use exchange::{StatePolicy, SwapMode};
 pub use parse::MAX_BYTES;
 pub(crate) use parse::RESERVED;
 
@@ -50,6 +52,10 @@ pub struct Manifest {
     pub endpoints: Vec<Endpoint>,
     /// What it wants to reach in the host.
     pub permissions: Vec<String>,
+    /// Whether two generations of it can be up at the same time.
+    pub swap: SwapMode,
+    /// What becomes of its state when it is restarted, exchanged or stopped.
+    pub state: StatePolicy,
     /// Free labels.
     pub metadata: BTreeMap<String, String>,
     /// How it was built.

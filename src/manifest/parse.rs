@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 
 use semver::{Version, VersionReq};
 
-use super::{BuildFacts, Endpoint, Manifest, Provision, Requirement, Target};
+use super::{
+    BuildFacts, Endpoint, Manifest, Provision, Requirement, StatePolicy, SwapMode, Target,
+};
 use crate::contract::{Error, ErrorKind, Result};
 
 /// The largest manifest that is read, in bytes.
@@ -45,6 +47,7 @@ pub(crate) const RESERVED: &[&str] = &[
     "rateLimiting",
     "RateLimiting",
     "restart",
+    "swap",
 ];
 
 const HELP: &str = "build the plugin with hotshoe's `export_plugin!` and a current hotshoe";
@@ -123,6 +126,8 @@ struct Draft {
     requires: Vec<Requirement>,
     endpoints: Vec<Endpoint>,
     permissions: Vec<String>,
+    swap: SwapMode,
+    state: StatePolicy,
     metadata: BTreeMap<String, String>,
 }
 
@@ -147,6 +152,8 @@ impl Draft {
             ("metadata", [key, value]) => {
                 self.metadata.insert((*key).into(), (*value).into());
             }
+            ("swap", [mode]) => self.swap = one_of(kind, mode, SwapMode::WORDS)?,
+            ("state", [policy]) => self.state = one_of(kind, policy, StatePolicy::WORDS)?,
             ("provides", ["middleware"]) => self.middleware = true,
             ("provides", ["storage", kind]) => self.storage.push((*kind).into()),
             ("provides", ["service", name, version]) => self.provides.push(Provision {
@@ -233,6 +240,8 @@ impl Draft {
             requires: self.requires,
             endpoints: self.endpoints,
             permissions: self.permissions,
+            swap: self.swap,
+            state: self.state,
             metadata: self.metadata,
         })
     }
@@ -245,6 +254,21 @@ impl Draft {
     fn optional(&mut self, kind: &str) -> Option<String> {
         self.single.remove(kind).filter(|value| !value.is_empty())
     }
+}
+
+/// What a word means. One that nobody knows is refused: passed over, it would be taken for the
+/// default, and two generations would share what only one can own.
+fn one_of<T: Copy>(kind: &str, found: &str, words: &[(&str, T)]) -> Result<T> {
+    if let Some((_, value)) = words.iter().find(|(word, _)| *word == found) {
+        return Ok(*value);
+    }
+    let known: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+    Err(invalid(format!(
+        "its manifest says `{kind}` is `{}`; expected one of {}",
+        shown(found),
+        known.join(", ")
+    ))
+    .with_help("use a host that knows it, or build the plugin with one of those"))
 }
 
 fn parse_version(text: &str, of: &str) -> Result<Version> {

@@ -39,6 +39,8 @@ fn a_manifest_says_what_was_written() {
         "endpoint|GET|/users/{id}",
         "permission|storage",
         "metadata|team|platform",
+        "swap|exclusive",
+        "state|kept",
         "something-newer|1|2|3",
     ]))
     .unwrap();
@@ -51,6 +53,43 @@ fn a_manifest_says_what_was_written() {
     assert!(manifest.requires[1].optional);
     assert_eq!(manifest.endpoints[0].path, "/users/{id}");
     assert_eq!(manifest.metadata["team"], "platform");
+    assert_eq!((manifest.swap, manifest.state), (SwapMode::Exclusive, StatePolicy::Kept));
+}
+
+#[test]
+fn what_is_not_said_about_swaps_and_state_is_the_default() {
+    let manifest = Manifest::parse(&with(&[])).unwrap();
+    assert_eq!((manifest.swap, manifest.state), (SwapMode::Overlap, StatePolicy::HandedOver));
+}
+
+#[test]
+fn the_macro_writes_what_a_plugin_says_and_no_default() {
+    struct Some;
+    impl crate::Plugin for Some {
+        type Config = crate::NoConfig;
+        async fn initialize(_: crate::Context, _: crate::NoConfig) -> crate::Result<Self> {
+            Ok(Self)
+        }
+    }
+    let text = crate::plugin!(Some, swap = "exclusive", state = "none").manifest_text();
+    let manifest = Manifest::parse(text).unwrap();
+    assert_eq!((manifest.swap, manifest.state), (SwapMode::Exclusive, StatePolicy::None));
+    let kept = crate::plugin!(Some, state = "kept").manifest_text();
+    assert_eq!(Manifest::parse(kept).unwrap().state, StatePolicy::Kept);
+    let plain = crate::plugin!(Some, id = "some").manifest_text();
+    let said = crate::plugin!(Some, swap = "overlap", state = "handed-over", id = "some");
+    assert_eq!(said.manifest_text(), plain);
+}
+
+#[test]
+fn a_way_to_be_exchanged_that_nobody_knows_is_refused() {
+    let error = Manifest::parse(&with(&["swap|sideways"])).unwrap_err();
+    insta::assert_snapshot!(format!("{error:#}"), @r"
+    its manifest says `swap` is `sideways`; expected one of `overlap`, `exclusive`
+      help: use a host that knows it, or build the plugin with one of those
+    ");
+    let error = Manifest::parse(&with(&["state|eternal"])).unwrap_err();
+    insta::assert_snapshot!(error.message(), @"its manifest says `state` is `eternal`; expected one of `handed-over`, `none`, `kept`");
 }
 
 #[test]
@@ -92,9 +131,10 @@ fn a_range_that_is_none_is_named() {
 #[test]
 fn a_refusal_fits_on_a_screen_whatever_it_is_about() {
     let long = format!("{}\n\u{1b}[2J", "x".repeat(60_000));
-    for record in ["id|?", "version|?", "abi|?", "panic|?", "provides|service|?|?"]
-        .into_iter()
-        .chain(["requires|plugin|?|?", "requires|?|?|1", "wants|service|?|?"])
+    for record in
+        ["id|?", "version|?", "abi|?", "panic|?", "provides|service|?|?", "swap|?", "state|?"]
+            .into_iter()
+            .chain(["requires|plugin|?|?", "requires|?|?|1", "wants|service|?|?"])
     {
         let record = record.replace('?', &long);
         let error = Manifest::parse(&with(&[&record])).unwrap_err();

@@ -116,10 +116,20 @@ impl<P: Plugin, M: ManifestSource> Functions<P, M> {
 ///     requires = [plugin "keydb" = "^0.1", optional service "geo" = ">=1.0.0"],
 ///     endpoints = [GET "/quota/{user}"],
 ///     permissions = ["storage", "events.publish:quota.*"],
+///     swap = "overlap",
+///     state = "kept",
 ///     metadata = { "team" = "platform" },
 /// }
 /// # fn main() {}
 /// ```
+///
+/// | field | value | meaning |
+/// | --- | --- | --- |
+/// | `swap` | `"overlap"` | the default: while it is exchanged, both generations are up for a time |
+/// | | `"exclusive"` | it owns a port, a lock or a file: the old one stops before the new one is initialised |
+/// | `state` | `"handed-over"` | the default: [`save_state`](crate::Plugin::save_state) and [`restore_state`](crate::Plugin::restore_state) are asked when it is restarted or exchanged |
+/// | | `"none"` | there is none: neither is asked, no call is held, and a share of the calls can go to the new one first |
+/// | | `"kept"` | handed over, and also saved when it stops and restored at its next start, after the end of the host, too |
 ///
 /// One crate exports one plugin. A type that other plugins share (an extension point, say) belongs
 /// into a plain crate: a plugin that depended on another plugin's crate would contain it, manifest
@@ -254,6 +264,24 @@ macro_rules! __manifest_records {
             $crate::__manifest_records!($($($rest)*)?)
         )
     };
+    // Of these two the default is not written, so that older hosts have nothing to pass over.
+    (swap = "overlap" $(, $($rest:tt)*)?) => { $crate::__manifest_records!($($($rest)*)?) };
+    (swap = "exclusive" $(, $($rest:tt)*)?) => {
+        ::core::concat!("swap\u{1f}exclusive\u{1e}", $crate::__manifest_records!($($($rest)*)?))
+    };
+    (swap = $($other:tt)*) => {
+        ::core::compile_error!("`swap` is \"overlap\" (the default) or \"exclusive\"")
+    };
+    (state = "handed-over" $(, $($rest:tt)*)?) => { $crate::__manifest_records!($($($rest)*)?) };
+    (state = "none" $(, $($rest:tt)*)?) => {
+        ::core::concat!("state\u{1f}none\u{1e}", $crate::__manifest_records!($($($rest)*)?))
+    };
+    (state = "kept" $(, $($rest:tt)*)?) => {
+        ::core::concat!("state\u{1f}kept\u{1e}", $crate::__manifest_records!($($($rest)*)?))
+    };
+    (state = $($other:tt)*) => {
+        ::core::compile_error!("`state` is \"handed-over\" (the default), \"none\" or \"kept\"")
+    };
     (metadata = { $($key:literal = $value:literal),* $(,)? } $(, $($rest:tt)*)?) => {
         ::core::concat!(
             $("metadata\u{1f}", $key, "\u{1f}", $value, "\u{1e}",)*
@@ -291,7 +319,8 @@ macro_rules! __manifest_records {
             (= \"text\"), tags and permissions (= [\"text\"]), \
             provides (= [service \"x\" = \"1.0.0\", storage \"kind\", middleware]), \
             requires (= [plugin \"x\" = \"^1\", optional service \"y\" = \"^1\"]), \
-            endpoints (= [GET \"/path\"]), metadata (= { \"key\" = \"value\" })"
+            endpoints (= [GET \"/path\"]), swap (= \"overlap\" or \"exclusive\"), \
+            state (= \"handed-over\", \"none\" or \"kept\"), metadata (= { \"key\" = \"value\" })"
         ))
     };
 }

@@ -167,6 +167,7 @@ hotshoe::export_plugin! {
     category = "monitoring",
     tags = ["http", "log"],
     provides = [middleware],
+    state = "none",
 }
 
 #[cfg(test)]

@@ -137,4 +137,5 @@ hotshoe::export_plugin! {
         POST "/pks/add", OPTIONS "/pks/add",
         GET "/", HEAD "/",
     ],
+    state = "none",
 }

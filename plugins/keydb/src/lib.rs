@@ -100,4 +100,5 @@ hotshoe::export_plugin! {
     tags = ["openpgp", "keyserver"],
     provides = [service "keydb" = "1.0.0"],
     permissions = ["storage", "events.publish:keys.*"],
+    state = "none",
 }

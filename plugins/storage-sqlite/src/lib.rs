@@ -55,4 +55,6 @@ hotshoe::export_plugin! {
     category = "storage",
     tags = ["storage", "sqlite"],
     provides = [storage "sqlite"],
+    swap = "exclusive",
+    state = "none",
 }
