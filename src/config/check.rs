@@ -14,6 +14,7 @@ use super::key_path::KeyPath;
 use super::plugins::{Linked, PluginsConfig};
 use super::report::Provenance;
 use super::supervision::SupervisionOverrides;
+use super::swap::SwapOverrides;
 use super::timeouts::TimeoutOverrides;
 
 pub(super) fn problems(config: &Config, provenance: &Provenance) -> Vec<Problem> {
@@ -21,6 +22,7 @@ pub(super) fn problems(config: &Config, provenance: &Provenance) -> Vec<Problem>
     let mut check = Check { provenance, problems: Vec::new() };
     check.timeouts(&(&config.plugins.timeouts).into(), &path);
     check.supervision_of_all(&config.plugins, &path);
+    check.swap_of_all(&config.plugins, &path);
     if let Some(Linked::Only(ids)) = &config.plugins.linked {
         let path = path.key("linked");
         for (at, id) in ids.iter().enumerate() {
@@ -106,6 +108,26 @@ impl Check<'_> {
         }
     }
 
+    fn swap_of_all(&mut self, plugins: &PluginsConfig, path: &KeyPath) {
+        if plugins.swap.replay.is_some() {
+            let message = "this belongs to a single instance";
+            let help = "put it into the `swap` of that instance";
+            self.push(ProblemKind::Value, &path.key("swap").key("replay"), message, help);
+        }
+        self.swap(&(&plugins.swap).into(), path);
+        if plugins.watch_debounce.is_zero() {
+            let message = "expected a time above zero";
+            let help = "give it more, or leave the default";
+            self.push(ProblemKind::Value, &path.key("watch_debounce"), message, help);
+        }
+    }
+
+    fn swap(&mut self, own: &SwapOverrides, path: &KeyPath) {
+        let path = path.key("swap");
+        self.flaws(Some(flaws::of_swap(own)), &path);
+        self.flaws(own.canary.own().map(flaws::of_canary), &path.key("canary"));
+    }
+
     fn flaws(&mut self, flaws: Option<impl IntoIterator<Item = Flaw>>, path: &KeyPath) {
         for flaw in flaws.into_iter().flatten() {
             self.push(flaw.kind, &path.key(flaw.key), &flaw.message, flaw.help);
@@ -121,6 +143,7 @@ impl Check<'_> {
         self.id(&instance.plugin, &path.key("plugin"));
         self.timeouts(&instance.timeouts, path);
         self.supervision(&instance.supervision, path);
+        self.swap(&instance.swap, path);
         if instance.load.is_some_and(|rule| !rule.is_sound()) {
             let message = "`enable_below` must be above zero and less than `disable_above`";
             self.push(ProblemKind::Contradiction, &path.key("load"), message, "leave a gap");

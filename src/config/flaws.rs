@@ -15,6 +15,8 @@ use super::supervision::{
     BreakerPolicy, Fault, FaultRule, FaultWhen, HealthPolicy, Override, RestartPolicy,
     SupervisionOverrides,
 };
+use super::swap::{CanaryPolicy, SwapOverrides};
+use crate::manifest::SwapMode;
 use crate::settings::Interval;
 
 /// One thing that is wrong with a policy.
@@ -64,9 +66,8 @@ pub(super) fn of_restart(policy: &RestartPolicy) -> Vec<Flaw> {
         flaws.push(flaw("max", ProblemKind::Value, message, NO_RESTART));
     }
     flaws.extend(zero("backoff", policy.initial_backoff));
-    // A NaN is not at least 1, either.
-    if !(policy.factor >= 1.0 && policy.factor.is_finite()) {
-        let message = format!("expected a number of at least 1, found {}", policy.factor);
+    if !is_ratio(policy.factor) {
+        let message = format!("expected {RATIO}, found {}", policy.factor);
         flaws.push(flaw("factor", ProblemKind::Value, message, ""));
     }
     if policy.max_backoff < policy.initial_backoff {
@@ -98,6 +99,46 @@ pub(super) fn of_fault(rule: &FaultRule) -> Vec<Flaw> {
     }
     if let Fault::Delay(delay) = rule.fault {
         flaws.extend(zero("fault", delay));
+    }
+    flaws
+}
+
+pub(super) fn of_swap(own: &SwapOverrides) -> Vec<Flaw> {
+    let times = [
+        ("drain_timeout", own.drain_timeout),
+        ("state_timeout", own.state_timeout),
+        ("probation", own.probation),
+    ];
+    let mut flaws: Vec<_> =
+        times.into_iter().filter_map(|(key, time)| time.and_then(|time| zero(key, time))).collect();
+    if own.max_state_bytes == Some(0) {
+        let message = format!("expected {BYTES}, found 0");
+        flaws.push(flaw("max_state_bytes", ProblemKind::Value, message, ""));
+    }
+    if own.mode == Some(SwapMode::Exclusive) && own.canary.own().is_some() {
+        let message = "`mode` is \"exclusive\": there is nobody to share the calls with";
+        let help = "leave out one of the two";
+        flaws.push(flaw("canary", ProblemKind::Contradiction, message, help));
+    }
+    flaws
+}
+
+pub(super) fn of_canary(policy: &CanaryPolicy) -> Vec<Flaw> {
+    let mut flaws: Vec<_> = not_a_share("share", policy.share).into_iter().collect();
+    flaws.extend(zero("window", policy.window));
+    for (key, number, fits, expected) in [
+        (
+            "max_error_rate_above",
+            policy.max_error_rate_above,
+            is_difference as fn(f64) -> bool,
+            DIFFERENCE,
+        ),
+        ("max_latency_ratio", policy.max_latency_ratio, is_ratio, RATIO),
+    ] {
+        if !fits(number) {
+            let message = format!("expected {expected}, found {number}");
+            flaws.push(flaw(key, ProblemKind::Value, message, ""));
+        }
     }
     flaws
 }
@@ -181,6 +222,25 @@ pub(super) const SHARE: &str = "a number above 0 and at most 1";
 pub(super) fn is_share(number: f64) -> bool {
     number > 0.0 && number <= 1.0
 }
+
+/// What [`is_difference`] accepts.
+pub(super) const DIFFERENCE: &str = "a number from 0 to 1";
+
+/// A NaN is none.
+pub(super) fn is_difference(number: f64) -> bool {
+    (0.0..=1.0).contains(&number)
+}
+
+/// What [`is_ratio`] accepts.
+pub(super) const RATIO: &str = "a number of at least 1";
+
+/// A NaN is none.
+pub(super) fn is_ratio(number: f64) -> bool {
+    number >= 1.0 && number.is_finite()
+}
+
+/// How large something may be.
+pub(super) const BYTES: &str = "a whole number of bytes, at least 1";
 
 fn flaw(
     key: &'static str,

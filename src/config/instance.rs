@@ -19,6 +19,7 @@ use super::redact::redact;
 use super::report::Provenance;
 use super::resolve::{Resolver, process_environment};
 use super::supervision::SupervisionOverrides;
+use super::swap::SwapOverrides;
 use super::timeouts::TimeoutOverrides;
 use super::typed;
 use crate::settings::read::Fault;
@@ -67,6 +68,8 @@ pub struct InstanceConfig {
     pub limits: HostLimits,
     /// In place of what watches over all plugins.
     pub supervision: SupervisionOverrides,
+    /// In place of how all plugins are exchanged.
+    pub swap: SwapOverrides,
     /// When it yields to load.
     pub load: Option<LoadRule>,
     /// The plugin's own settings: always an object, references not followed.
@@ -110,6 +113,7 @@ impl InstanceConfig {
             timeouts: TimeoutOverrides::default(),
             limits: HostLimits::default(),
             supervision: SupervisionOverrides::default(),
+            swap: SwapOverrides::default(),
             load: None,
             settings: Value::Object(Map::new()),
             origin: Origin { path, provenance: Provenance::default() },
@@ -205,6 +209,7 @@ impl fmt::Debug for InstanceConfig {
             .field("timeouts", &self.timeouts)
             .field("limits", &self.limits)
             .field("supervision", &self.supervision)
+            .field("swap", &self.swap)
             .field("load", &self.load)
             .field("settings", &redact(&self.settings))
             .finish_non_exhaustive()

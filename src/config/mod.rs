@@ -53,8 +53,10 @@ mod limits;
 mod load_order;
 mod parse;
 mod plugins;
+mod policy;
 mod read_instance;
 mod read_supervision;
+mod read_swap;
 mod redact;
 mod reference;
 mod report;
@@ -63,6 +65,7 @@ mod section;
 mod security;
 mod suggest;
 mod supervision;
+mod swap;
 mod timeouts;
 mod trust;
 mod typed;
@@ -87,6 +90,7 @@ pub use supervision::{
     BreakerPolicy, BulkheadPolicy, FailurePolicy, Fault, FaultRule, FaultWhen, HealthPolicy, Lane,
     Override, RestartPolicy, Supervision, SupervisionOverrides,
 };
+pub use swap::{CanaryPolicy, StateLost, SwapOverrides, SwapPolicy};
 pub use timeouts::{TimeoutOverrides, Timeouts};
 pub use trust::{PublicKey, TrustedKey};
 
@@ -263,6 +267,22 @@ impl Config {
             supervision.health.get_or_insert_default();
         }
         supervision
+    }
+
+    /// How an instance is exchanged: what it has of its own, else what all have.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use hotshoe::config::Config;
+    /// let text = "plugins = { swap = { probation = '1m' }, a = { swap = { canary = true } } }";
+    /// let config = Config::from_toml(text, "app.toml")?;
+    /// let swap = config.swap_of(&config.plugins.instances["a"]);
+    /// assert_eq!(swap.probation, Duration::from_secs(60));
+    /// assert!(swap.canary.is_some());
+    /// # Ok::<(), hotshoe::config::ConfigError>(())
+    /// ```
+    pub fn swap_of(&self, instance: &InstanceConfig) -> SwapPolicy {
+        self.plugins.swap.with(&instance.swap)
     }
 
     /// What looks odd but is no error, one line each, for the host to log.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
@@ -14,12 +15,14 @@ use super::error::ProblemKind;
 use super::flaws;
 use super::instance::InstanceConfig;
 use super::key_path::KeyPath;
-use super::read_instance;
+use super::read_instance::{self, Around};
 use super::read_supervision;
+use super::read_swap::{self, Of};
 use super::report::Report;
 use super::section::Section;
 use super::security::{self, SecurityPolicy};
 use super::supervision::Supervision;
+use super::swap::SwapPolicy;
 use super::timeouts::{self, TimeoutOverrides, Timeouts};
 use crate::manifest::RESERVED;
 
@@ -42,6 +45,13 @@ pub struct PluginsConfig {
     /// What watches over each plugin that has nothing of its own. Limits of routes, pools and faults
     /// belong to single instances.
     pub supervision: Supervision,
+    /// How each plugin is exchanged that has nothing of its own. Recordings belong to single instances.
+    pub swap: SwapPolicy,
+    /// Whether the directories are watched, and a file that is put there takes the place of what runs.
+    /// `false` by default.
+    pub watch: bool,
+    /// For so long a directory has to be quiet before it is looked at. 500 milliseconds by default.
+    pub watch_debounce: Duration,
     /// What is switched on and off by name, for the application and for instances with a
     /// [`feature_flag`](InstanceConfig::feature_flag).
     pub feature_flags: BTreeMap<String, bool>,
@@ -71,6 +81,9 @@ impl Default for PluginsConfig {
             auto_load: true,
             timeouts: Timeouts::default(),
             supervision: Supervision::default(),
+            swap: SwapPolicy::default(),
+            watch: false,
+            watch_debounce: Duration::from_millis(500),
             feature_flags: BTreeMap::new(),
             max_plugins: None,
             strict: false,
@@ -128,7 +141,8 @@ pub(super) fn read(
     let second = section.take("config", report);
     let second = second.map(|entry| flat_instances(&entry, report)).unwrap_or_default();
     let before = report.count();
-    plugins.instances = read_instance::read_all(first, second, &plugins.feature_flags, report);
+    let around = Around { flags: &plugins.feature_flags, base_dir };
+    plugins.instances = read_instance::read_all(first, second, around, report);
     // Of what could not be read nobody knows whether it fits.
     if report.count() == before {
         for (id, flaw) in flaws::of_pools(&plugins.instances) {
@@ -151,6 +165,7 @@ fn read_keys(
         ("enabled", &mut plugins.enabled),
         ("auto_load", &mut plugins.auto_load),
         ("strict", &mut plugins.strict),
+        ("watch", &mut plugins.watch),
     ] {
         let found = section.take(key, report).and_then(|entry| entry.boolean(report));
         *flag = found.unwrap_or(*flag);
@@ -162,6 +177,9 @@ fn read_keys(
     let timeouts: TimeoutOverrides = timeouts::read(section, report);
     plugins.timeouts = plugins.timeouts.with(&timeouts);
     plugins.supervision = plugins.supervision.with(&read_supervision::read(section, report));
+    plugins.swap = plugins.swap.with(&read_swap::read(section, Of::All, report));
+    let found = section.take("watch_debounce", report).and_then(|entry| entry.duration(report));
+    plugins.watch_debounce = found.unwrap_or(plugins.watch_debounce);
     let found = section.take("max_plugins", report);
     plugins.max_plugins = found.and_then(|entry| {
         entry.above_zero(report, "to start no plugin at all write enabled = false")

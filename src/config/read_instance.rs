@@ -5,6 +5,7 @@
 //! refused: whoever reads only one of the two tables would be misled.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::entry::Entry;
 use super::error::ProblemKind;
@@ -14,15 +15,25 @@ use super::instance::{InstanceConfig, Instances, Mount, Origin};
 use super::json;
 use super::limits::{HostLimits, LoadRule};
 use super::read_supervision;
+use super::read_swap::{self, Of};
 use super::report::{Provenance, Report};
 use super::section::Section;
 use super::timeouts;
+
+/// What an instance refers to.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    /// All feature flags.
+    pub(super) flags: &'a BTreeMap<String, bool>,
+    /// Where relative paths start.
+    pub(super) base_dir: &'a Path,
+}
 
 /// Reads `first` (`[plugins.<id>]`, …) and `second` (`[plugins.config.<id>]`, …).
 pub(super) fn read_all(
     first: Vec<Entry<'_>>,
     second: Vec<Entry<'_>>,
-    flags: &BTreeMap<String, bool>,
+    around: Around<'_>,
     report: &mut Report,
 ) -> Instances {
     for late in &second {
@@ -40,7 +51,7 @@ pub(super) fn read_all(
     }
     let mut instances = Instances::new();
     for entry in first {
-        let read = |entry: &Entry<'_>, report: &mut Report| read_host_shape(entry, flags, report);
+        let read = |entry: &Entry<'_>, report: &mut Report| read_host_shape(entry, around, report);
         instances.extend(named(&entry, report, read));
     }
     for entry in second {
@@ -64,7 +75,7 @@ fn named(
 /// `[plugins.<id>]`
 fn read_host_shape(
     entry: &Entry<'_>,
-    flags: &BTreeMap<String, bool>,
+    around: Around<'_>,
     report: &mut Report,
 ) -> Option<InstanceConfig> {
     let mut section = Section::new(entry.path.clone(), entry.table(report, "a table")?)
@@ -77,9 +88,9 @@ fn read_host_shape(
     if let Some(entry) = section.take("feature_flag", report) {
         instance.feature_flag = entry.text(report, "the name of a feature flag");
         if let Some(flag) = &instance.feature_flag
-            && !flags.contains_key(flag)
+            && !around.flags.contains_key(flag)
         {
-            let (message, help) = flaws::of_flag(flag, flags);
+            let (message, help) = flaws::of_flag(flag, around.flags);
             report.push(ProblemKind::Reference, &entry.path, &entry.span, message, help);
         }
     }
@@ -105,6 +116,7 @@ fn read_host_shape(
     instance.timeouts = timeouts::read(&mut section, report);
     instance.supervision = read_supervision::read(&mut section, report);
     read_supervision::read_of_one(&mut section, &mut instance.supervision, report);
+    instance.swap = read_swap::read(&mut section, Of::One(around.base_dir), report);
     if let Some(entry) = section.take("limits", report)
         && let Some(table) = entry.table(report, "a table of limits, such as { tasks = 32 }")
     {

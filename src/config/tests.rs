@@ -13,6 +13,7 @@ mod seed;
 mod settings;
 mod shapes;
 mod supervision;
+mod swap;
 mod trust;
 
 use super::{Config, ConfigError};

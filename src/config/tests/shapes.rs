@@ -29,6 +29,9 @@ lane = { threads = 2, queue = 64, spare = 2 }
 health_check = { interval = "20s", timeout = "5s", unhealthy_after = 4 }
 restart = { max = 6, backoff = "2s", factor = 1.5, max_backoff = "50s", reset_after = "5m" }
 feature_flags = { beta-search = true }
+watch = true
+watch_debounce = "1s"
+swap = { drain_timeout = "2s", state_timeout = "6s", max_state_bytes = 9, state_lost = "refuse" }
 
 [plugins.security]
 verify_signatures = true
@@ -51,6 +54,7 @@ feature_flag = "beta-search"
 route_limits = { "GET /search" = "50/min" }
 circuit_breaker.open_for = "9s"
 pool = "stores"
+swap.canary = { min_calls = 3, max_error_rate_above = 0.1, max_latency_ratio = 3 }
 load_timeout = "6s"
 limits = { calls = "10/s", events = "20/min", log_lines = "30/h", tasks = 3, subscriptions = 4 }
 load = { disable_above = 0.9, enable_below = 0.7 }
