@@ -157,7 +157,7 @@ pub use gateway::{GatewayService, HttpBody};
 #[cfg(feature = "host")]
 pub use host::{
     Execution, HeapUse, Mount, PluginHost, PluginHostBuilder, PluginInfo, PluginMetrics,
-    StartReport, TaskInfo,
+    StartReport, SwapReport, TaskInfo,
 };
 #[cfg(feature = "host")]
 pub use metrics::Figure;

@@ -85,7 +85,7 @@ pub use plugin::{
 };
 pub use port::{
     AbiPort, AbiTurn, Answering, Awaited, PortObject, PortOwner, PortState, PortTarget, PortVTable,
-    PortVTableRef, QUEUED, SAMPLE, Tally, Within, outcome, switch,
+    PortVTableRef, QUEUED, SAMPLE, Spare, Tally, Within, outcome, switch,
 };
 pub use request::{Request, RequestBuilder};
 pub use response::Response;

@@ -52,6 +52,12 @@ impl Fake {
         self.reports.lock().unwrap().clone()
     }
 
+    fn wake(&self) {
+        if let Some(waker) = self.waker.lock().unwrap().take() {
+            waker.wake();
+        }
+    }
+
     /// How calls ended, without those that were only timed.
     fn outcomes(&self) -> Vec<u32> {
         let told = |(ticket, ended, _): &(u64, u32, bool)| *ticket != 0 || *ended != outcome::DONE;
@@ -102,6 +108,10 @@ fn poll<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Poll<T> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
+fn answer<'x>(value: u32) -> AbiFuture<'x, u32> {
+    AbiFuture::new(async move { Ok(value) })
+}
+
 /// An answer that never comes; `dropped` is set when nobody waits for it any more.
 fn never<'x>(dropped: &Arc<AtomicBool>) -> AbiFuture<'x, u32> {
     struct Tells(Arc<AtomicBool>);
@@ -125,13 +135,18 @@ extern "C" fn two() -> RVec<RString> {
     [RString::from("one()->u64")].into_iter().collect()
 }
 
+extern "C" fn more() -> RVec<RString> {
+    ["one()->u32", "other()->u32"].map(RString::from).into_iter().collect()
+}
+
 struct Infos;
 
 impl Infos {
     staticref! {
         const ONE: WithMetadata<ExtensionInfo> = WithMetadata::new(Self::info("1.0.0", one));
         const TWO: WithMetadata<ExtensionInfo> = WithMetadata::new(Self::info("1.0.0", two));
-        const LATER: WithMetadata<ExtensionInfo> = WithMetadata::new(Self::info("1.1.0", one));
+        const LATER: WithMetadata<ExtensionInfo> = WithMetadata::new(Self::info("1.1.0", more));
+        const NEXT: WithMetadata<ExtensionInfo> = WithMetadata::new(Self::info("2.0.0", one));
     }
 
     const fn info(
@@ -148,11 +163,15 @@ impl Infos {
     }
 }
 
-static TABLES: [ExtensionTable; 3] = [
+static TABLES: [ExtensionTable; 4] = [
     ExtensionTable { info: ExtensionInfoRef(Infos::ONE.as_prefix()) },
     ExtensionTable { info: ExtensionInfoRef(Infos::TWO.as_prefix()) },
     ExtensionTable { info: ExtensionInfoRef(Infos::LATER.as_prefix()) },
+    ExtensionTable { info: ExtensionInfoRef(Infos::NEXT.as_prefix()) },
 ];
+const OTHER: usize = 1;
+const LATER: usize = 2;
+const NEXT: usize = 3;
 
 fn numbers(value: u32, table: usize) -> RawExtension {
     // SAFETY: the table is for shared `u32`s; nobody calls its methods.
@@ -199,7 +218,7 @@ fn whoever_takes_the_target_hears_how_many_are_inside() {
 }
 
 #[test]
-#[should_panic(expected = "a port is closed before its target is taken")]
+#[should_panic(expected = "a port is closed or paused before its target is taken")]
 fn a_target_is_not_taken_from_a_port_that_is_open() {
     let _ = port(ASK, 0).unmount();
 }
@@ -222,15 +241,141 @@ fn a_handle_leads_to_the_successor() {
 }
 
 #[test]
-fn what_has_another_description_is_not_mounted() {
+fn what_cannot_be_called_like_its_predecessor_is_not_mounted() {
     let port = PortOwner::new(Fake::new(0), numbers(1, 0), switch::CLOSED, None);
     // There is one.
     assert_eq!(port.mount(numbers(2, 0)).map_err(|refused| value(&refused)), Err(2));
     drop(port.unmount());
-    for other in [1, 2] {
+    for other in [OTHER, NEXT] {
         assert_eq!(port.mount(numbers(3, other)).map_err(|refused| value(&refused)), Err(3));
     }
-    assert!(port.mount(numbers(4, 0)).is_ok());
+    assert!(port.mount(numbers(4, LATER)).is_ok());
+}
+
+#[test]
+fn callers_rely_on_what_is_new_only_when_it_stays() {
+    let port = PortOwner::new(Fake::new(0), numbers(1, 0), 0, None);
+    let version = || port.port().info().version();
+    let mut spare = port.prepare(numbers(2, LATER)).map_err(|_| ()).expect("it has more");
+    spare.put().expect("there is something to be exchanged");
+    assert_eq!(version(), "1.0.0");
+    // And back again, which nobody needs to be told of.
+    spare.put().expect("there is something to be exchanged");
+    spare.put().expect("there is something to be exchanged");
+    port.settle();
+    assert_eq!(version(), "1.1.0");
+    assert!(port.prepare(numbers(3, 0)).is_err(), "what callers rely on now is not there");
+}
+
+#[test]
+fn who_is_inside_goes_on_with_what_was_there_and_who_comes_has_what_is_new() {
+    let port = port(0, 0);
+    let ask = || port.call(|target| **target, |_| outcome::DONE).expect("it is open");
+    let mut spare = port.prepare(Arc::new(8)).expect("it can be called like that");
+    let (before, after, taken) = port
+        .call(
+            |target| {
+                spare.put().expect("there is something to be exchanged");
+                (**target, ask(), spare.take().map(drop))
+            },
+            |_| outcome::DONE,
+        )
+        .expect("it is open");
+    assert_eq!((before, after, taken), (7, 8, Err(1)));
+    assert_eq!(spare.take().map(|object| object.map(|object| **object)), Ok(Some(7)));
+    assert_eq!(ask(), 8);
+}
+
+#[test]
+fn what_was_put_aside_while_nobody_was_inside_can_be_taken_whoever_comes_later() {
+    let port = port(0, 0);
+    let mut spare = port.prepare(Arc::new(8)).expect("it can be called like that");
+    spare.put().expect("there is something to be exchanged");
+    let taken = port.call(|_| spare.take().map(|object| object.map(|object| **object)), |_| 0);
+    assert_eq!(taken.expect("it is open"), Ok(Some(7)));
+}
+
+#[test]
+fn what_somebody_may_be_inside_of_is_not_dropped() {
+    let port = port(0, 0);
+    let kept = Arc::new(8);
+    let mut spare = port.prepare(kept.clone()).expect("it can be called like that");
+    spare.put().expect("there is something to be exchanged");
+    let inside = port.call(
+        |target| {
+            spare.put().expect("there is something to be exchanged");
+            drop(spare);
+            **target
+        },
+        |_| outcome::DONE,
+    );
+    assert_eq!(inside.expect("it is open"), 8);
+    assert_eq!(Arc::strong_count(&kept), 2, "it stays for good");
+}
+
+#[test]
+fn calls_that_are_held_wait_and_are_not_inside() {
+    let port = port(0, QUEUED);
+    port.pause();
+    let ask = || port.start(|target, _| answer(**target), outcome::of).expect("it may wait");
+    let mut waits = ask();
+    assert!(poll(&mut waits).is_pending());
+    let mut gives_up = ask();
+    assert!(poll(&mut gives_up).is_pending());
+    assert_eq!((port.inside(), port.counts()), (0, (2, 0)));
+    drop(gives_up);
+    assert_eq!((port.inside(), port.counts()), (0, (2, 1)));
+    // What was there is taken, and something else comes.
+    assert_eq!(port.unmount().map(|target| target.as_deref().copied()), Ok(Some(7)));
+    assert!(poll(&mut waits).is_pending());
+    port.mount(Arc::new(8)).expect("there is nothing");
+    port.resume();
+    assert!(matches!(poll(&mut waits), Poll::Ready(Ok(8))));
+    assert_eq!((port.inside(), port.counts()), (0, (2, 2)));
+}
+
+#[test]
+fn a_thread_that_is_held_goes_on_when_calls_are_held_no_more() {
+    let port = port(0, QUEUED);
+    port.pause();
+    let (asked, held) = std::sync::mpsc::channel();
+    thread::scope(|scope| {
+        let asks = scope.spawn(|| {
+            asked.send(()).expect("somebody waits");
+            port.call(|target| **target, |_| outcome::DONE)
+        });
+        held.recv().expect("it asks");
+        let mut spare = port.prepare(Arc::new(8)).expect("it can be called like that");
+        while port.inside() > 0 || port.counts().0 == 0 {
+            thread::yield_now();
+        }
+        spare.put().expect("there is something to be exchanged");
+        port.resume();
+        port.wake();
+        assert_eq!(asks.join().expect("it answers").expect("it is open"), 8);
+    });
+}
+
+#[test]
+fn a_call_that_waits_where_nothing_comes_any_more_is_over() {
+    let port = port(0, QUEUED);
+    port.pause();
+    let mut waits = port.start(|_, _| answer(1), outcome::of).expect("it may wait");
+    assert!(poll(&mut waits).is_pending());
+    drop(port.unmount());
+    port.set(switch::CLOSED);
+    port.resume();
+    let Poll::Ready(Err(error)) = poll(&mut waits) else { panic!("it was to be over") };
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!((port.inside(), port.counts()), (0, (1, 1)));
+}
+
+#[test]
+fn a_port_that_is_paused_lets_nobody_in_that_does_not_wait() {
+    let port = port(0, 2);
+    port.pause();
+    assert_eq!(call(&port).map_err(|error| error.kind()), Err(ErrorKind::Unavailable));
+    assert_eq!(port.outcomes(), [outcome::DROPPED]);
 }
 
 #[test]

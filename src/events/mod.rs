@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::ArcSwap;
 use async_channel::{Receiver, Sender, TrySendError};
 use bytes::Bytes;
 use hotshoe_abi::{AbiEventHandler, outcome};
@@ -27,13 +28,19 @@ pub(crate) struct EventBus {
 }
 
 /// Whether a subscription is to receive anything at the moment.
-pub(crate) type Admission = Arc<dyn Fn() -> bool + Send + Sync>;
+pub(crate) trait Admission: Send + Sync + 'static {
+    /// Asked for each event.
+    fn admits(&self) -> bool;
+}
+
+/// The admission in force; that of another generation of the instance takes its place.
+type Admitting = ArcSwap<Box<dyn Admission>>;
 
 /// One handler of one instance for one topic pattern.
 pub(crate) struct Subscription {
     instance: String,
     topic: String,
-    admits: Admission,
+    admission: Arc<Admitting>,
     queue: Sender<Event>,
     dropped: AtomicU64,
     job: Job,
@@ -55,7 +62,8 @@ impl EventBus {
         });
         let mut queued = 0;
         for subscription in self.subscriptions.read().iter() {
-            let wanted = matches(&subscription.topic, topic) && (subscription.admits)();
+            let wanted =
+                matches(&subscription.topic, topic) && subscription.admission.load().admits();
             if wanted && subscription.offer(event.clone()) {
                 queued += 1;
             }
@@ -63,22 +71,23 @@ impl EventBus {
         queued
     }
 
-    /// Delivers events to `handler` from now on, while `admits` says so: neither what is published
-    /// nor what is in the queue when it does not.
+    /// Delivers events to `handler` from now on, while it is admitted: neither what is published
+    /// nor what is in the queue when it is not.
     pub(crate) fn subscribe(
         &self,
         instance: &str,
         topic: &str,
         handler: Port<Arc<AbiEventHandler>>,
-        admits: Admission,
+        admission: impl Admission,
     ) -> Arc<Subscription> {
+        let admission: Arc<Admitting> = Arc::new(ArcSwap::from_pointee(Box::new(admission)));
         let (queue, events) = async_channel::bounded(QUEUE);
-        let delivery = deliver(events, handler, instance.to_owned(), admits.clone());
+        let delivery = deliver(events, handler, instance.to_owned(), admission.clone());
         let job = self.background.spawn(instance, delivery);
         let subscription = Arc::new(Subscription {
             instance: instance.to_owned(),
             topic: topic.to_owned(),
-            admits,
+            admission,
             queue,
             dropped: AtomicU64::new(0),
             job,
@@ -99,6 +108,16 @@ impl Subscription {
     /// Waits until the last queued event was delivered, after the end of the subscription.
     pub(crate) async fn ended(&self) {
         self.job.ended().await;
+    }
+
+    /// The topics that it is for.
+    pub(crate) fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// From now on somebody else says whether it receives anything.
+    pub(crate) fn admit(&self, admission: impl Admission) {
+        self.admission.store(Arc::new(Box::new(admission)));
     }
 
     /// How many events found the queue full.
@@ -130,10 +149,10 @@ async fn deliver(
     events: Receiver<Event>,
     handler: Port<Arc<AbiEventHandler>>,
     instance: String,
-    admits: Admission,
+    admission: Arc<Admitting>,
 ) {
     while let Ok(event) = events.recv().await {
-        if !admits() {
+        if !admission.load().admits() {
             continue;
         }
         let topic = event.topic().to_owned();

@@ -15,7 +15,7 @@ mod routes;
 pub use self::http::{GatewayService, HttpBody};
 use chain::Way;
 pub(crate) use chain::{HandlerEntry, MiddlewareEntry, Passing};
-pub(crate) use routes::Routes;
+pub(crate) use routes::{Entries, Routes};
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;

@@ -92,6 +92,14 @@ enum Fate {
     Remove,
 }
 
+/// What one start of an instance contributes.
+#[derive(Clone)]
+pub(crate) struct Entries {
+    /// With method and path.
+    pub(crate) handlers: Vec<(String, String, Arc<HandlerEntry>)>,
+    pub(crate) middleware: Vec<Arc<MiddlewareEntry>>,
+}
+
 /// Where a request ends.
 pub(super) enum Matched {
     Handler(Arc<HandlerEntry>),
@@ -153,9 +161,51 @@ impl Routes {
     }
 
     /// Adds a middleware, after those of the same priority.
-    pub(crate) fn add_middleware(&mut self, entry: MiddlewareEntry) {
+    pub(crate) fn add_middleware(&mut self, entry: Arc<MiddlewareEntry>) {
         let at = self.middleware.partition_point(|other| other.priority <= entry.priority);
-        self.middleware.insert(at, Arc::new(entry));
+        self.middleware.insert(at, entry);
+    }
+
+    /// All that an instance contributed.
+    pub(crate) fn entries_of(&self, instance: &str) -> Entries {
+        let mut handlers = Vec::new();
+        for (path, methods) in &self.patterns {
+            for (method, route) in &**methods {
+                let own = route.entries().iter().filter(|entry| entry.instance == instance);
+                handlers.extend(own.map(|entry| (method.clone(), path.clone(), entry.clone())));
+            }
+        }
+        let middleware = self.middleware.iter().filter(|entry| entry.instance == instance);
+        Entries { handlers, middleware: middleware.cloned().collect() }
+    }
+
+    /// Puts these in the place of all that an instance contributed. Middleware with the priority of one that
+    /// it had stands where that stood.
+    ///
+    /// # Errors
+    /// If a route is somebody else's; then nothing has changed.
+    pub(crate) fn replace(&mut self, instance: &str, entries: &Entries) -> Result<()> {
+        let mut changed = self.clone();
+        changed.change(|entry| if entry.instance == instance { Fate::Remove } else { Fate::Keep });
+        for (method, path, entry) in &entries.handlers {
+            changed.add_handler(method, path, entry.clone())?;
+        }
+        let mut new: Vec<_> = entries.middleware.iter().cloned().map(Some).collect();
+        changed.middleware = std::mem::take(&mut changed.middleware)
+            .into_iter()
+            .filter_map(|old| {
+                if old.instance != instance {
+                    return Some(old);
+                }
+                let in_its_place = |new: &&mut Option<Arc<MiddlewareEntry>>| {
+                    new.as_ref().is_some_and(|new| new.priority == old.priority)
+                };
+                new.iter_mut().find(in_its_place).and_then(Option::take)
+            })
+            .collect();
+        new.into_iter().flatten().for_each(|entry| changed.add_middleware(entry));
+        *self = changed;
+        Ok(())
     }
 
     /// Leaves only the entries of an instance that ends: whoever calls its routes, or would pass its

@@ -19,7 +19,7 @@ use crate::discover::Candidate;
 pub(super) struct Contributions {
     pub(super) middleware: Vec<(AbiMiddleware, i32, Vec<String>)>,
     pub(super) handlers: Vec<(AbiHandler, String, String)>,
-    pub(super) event_handlers: Vec<(AbiEventHandler, String, Permit)>,
+    pub(super) event_handlers: Vec<(AbiEventHandler, String, Arc<Permit>)>,
     pub(super) tasks: Vec<(AbiTask, String, Duration)>,
     pub(super) storage: Vec<(String, AbiStorage)>,
     pub(super) services: Vec<(RawExtension, String, Version)>,
@@ -105,7 +105,7 @@ impl ContributeObject for Collector {
             if taken.event_handlers.len() >= limit as usize {
                 return Err(too_many("subscriptions", limit));
             }
-            taken.event_handlers.push((object, topic.to_owned(), permit));
+            taken.event_handlers.push((object, topic.to_owned(), Arc::new(permit)));
             Ok(())
         })
     }

@@ -16,7 +16,7 @@ use super::slot::Slot;
 use super::slots::Slots;
 use crate::config::Config;
 use crate::contract::{Error, ErrorKind, MemoryStore, Result, Storage};
-use crate::discover::Source;
+use crate::discover::{Candidate, Source};
 use crate::events::EventBus;
 use crate::gateway::Gateway;
 use crate::manifest::Provision;
@@ -74,6 +74,10 @@ pub(crate) struct Operation {
     pub(crate) switched: BTreeMap<String, bool>,
     /// Instances disabled because of the load.
     pub(crate) yielded: BTreeSet<String>,
+    /// What instances run that were exchanged, and what they are started with from now on.
+    pub(crate) chosen: BTreeMap<String, Arc<Candidate>>,
+    /// Settings of instances that were given other ones.
+    pub(crate) settings: BTreeMap<String, serde_json::Value>,
     /// What was last reported of a file.
     reported: BTreeMap<PathBuf, String>,
     /// After the last stop nothing starts any more.

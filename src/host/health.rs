@@ -17,7 +17,7 @@ use crate::runtime::{Job, Timekeeper};
 use crate::supervise::{Contribution, Supervisor, Term};
 
 /// How long a plugin may think about how it is.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// What is waited for.
 const ANSWER: &str = "an answer to `health`";
 
@@ -131,19 +131,19 @@ impl Core {
         let term = Term::new(supervisor);
         let entry = |path: &str| {
             let of = Contribution::Route { method: "GET".to_owned(), path: path.to_owned() };
-            Arc::new(HandlerEntry {
+            Ok(Arc::new(HandlerEntry {
                 instance: "the host".into(),
                 version: env!("CARGO_PKG_VERSION").into(),
-                port: term.port(of, Arc::new(AbiHandler::new(handler.clone()))),
+                port: term.port(of, Arc::new(AbiHandler::new(handler.clone())))?,
                 start: self.next_start(),
                 vacant: false,
                 inherited: Default::default(),
-            })
+            }))
         };
         let each = format!("{}/{{instance}}", path.trim_end_matches('/'));
         self.gateway.draft(|routes| {
-            routes.add_handler("GET", path, entry(path))?;
-            routes.add_handler("GET", &each, entry(&each))
+            routes.add_handler("GET", path, entry(path)?)?;
+            routes.add_handler("GET", &each, entry(&each)?)
         })?;
         term.open();
         self.gateway.publish();

@@ -1,5 +1,6 @@
 //! [`PluginHost`]: the only place that composes the rest.
 
+mod assemble;
 mod builder;
 mod collect;
 mod context;
@@ -26,6 +27,7 @@ mod slots;
 mod start;
 mod stop;
 mod storage;
+mod swap;
 mod watch;
 
 pub use builder::PluginHostBuilder;
@@ -33,3 +35,4 @@ pub use info::{Execution, HeapUse, Mount, PluginInfo, TaskInfo};
 pub use plugin_metrics::PluginMetrics;
 pub use public::PluginHost;
 pub use report::StartReport;
+pub use swap::SwapReport;

@@ -181,6 +181,8 @@ impl Core {
         operation.switched.remove(id);
         operation.yielded.remove(id);
         operation.removed.insert(id.to_owned());
+        operation.chosen.remove(id);
+        operation.settings.remove(id);
         if let Some(mut slot) = self.slots.write().remove(id)
             && slot.state != State::Retired
         {

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::core::Core;
 use crate::config::InstanceConfig;
 use crate::contract::{Error, ErrorKind, Result};
+use crate::events::Admission;
 use crate::manifest::{Manifest, Target};
 use crate::services::{Authority, Change, Grants, Permission, validate};
 
@@ -115,6 +116,12 @@ impl Permit {
     }
 }
 
+impl Admission for Arc<Permit> {
+    fn admits(&self) -> bool {
+        self.holds()
+    }
+}
+
 /// All decisions about permissions, for as long as the host lives.
 #[derive(Default)]
 pub(crate) struct PermissionBook {
@@ -135,8 +142,8 @@ struct Page {
     changes: Vec<Change>,
     /// What was last decided.
     records: Vec<Permission>,
-    /// The instance that runs, or last ran.
-    access: Weak<Access>,
+    /// Those of the generations that run, or last ran.
+    accesses: Vec<Weak<Access>>,
 }
 
 impl Page {
@@ -178,7 +185,8 @@ impl PermissionBook {
         inner.record(&asked);
         let page = inner.instances.entry(asked.instance.clone()).or_default();
         let access = Arc::new(Access::new(&asked.instance, asked.with(&page.changes)));
-        page.access = Arc::downgrade(&access);
+        page.accesses.retain(|access| access.strong_count() > 0);
+        page.accesses.push(Arc::downgrade(&access));
         access
     }
 
@@ -214,7 +222,7 @@ impl PermissionBook {
         page.changes = grants.changes().to_vec();
         // What this changes is said by the change itself.
         page.renew(asked);
-        if let Some(access) = page.access.upgrade() {
+        for access in page.accesses.iter().filter_map(Weak::upgrade) {
             access.change(change.clone());
         }
         inner.note(Permission::changed(&asked.instance, change));

@@ -48,7 +48,10 @@ impl Core {
                 None
             }
         };
-        let resolution = self.resolve(&candidates, &instances, &disabled, storage.as_deref());
+        let chosen = operation.chosen.iter();
+        let chosen = chosen.map(|(id, chosen)| (id.clone(), chosen.manifest.version.clone()));
+        let resolution =
+            self.resolve(&candidates, &instances, &disabled, storage.as_deref(), chosen);
         self.note(operation, &refused, &ignored);
         *self.found.write() = Findings {
             report: resolution.report,
@@ -93,6 +96,17 @@ impl Core {
             let known = |candidate: &Candidate| candidate.source.path() == Some(path);
             if !found.candidates.iter().any(known) {
                 discover::look_at(path.clone(), &self.verifier, &mut found);
+            }
+        }
+        for chosen in operation.chosen.values() {
+            // What was swapped in by hand is what was meant, wherever it came from.
+            let same = |other: &Candidate| {
+                other.manifest.id == chosen.manifest.id
+                    && other.manifest.version == chosen.manifest.version
+            };
+            found.candidates.retain(|other| !same(other));
+            if let Source::File(_) = &chosen.source {
+                found.candidates.push((**chosen).clone());
             }
         }
         discover::refuse_duplicates(&mut found);
@@ -224,6 +238,11 @@ impl Core {
             }
         }
         all.retain(|instance| !operation.removed.contains(&instance.id));
+        for instance in &mut all {
+            if let Some(settings) = operation.settings.get(&instance.id) {
+                instance.settings = settings.clone();
+            }
+        }
         let enabled = |instance: &InstanceConfig| {
             let switched = operation.switched.get(&instance.id).copied();
             plugins.enabled && switched.unwrap_or_else(|| plugins.enables(instance))
@@ -255,14 +274,16 @@ impl Core {
         }
     }
 
-    fn resolve(
+    /// Resolves; these instances have these versions, whatever they run now.
+    pub(super) fn resolve(
         &self,
         candidates: &[Candidate],
         instances: &[InstanceConfig],
         disabled: &[InstanceConfig],
         storage: Option<&str>,
+        fixed: impl Iterator<Item = (String, semver::Version)>,
     ) -> resolve::Resolution {
-        let running: BTreeMap<String, semver::Version> = self
+        let mut running: BTreeMap<String, semver::Version> = self
             .slots
             .read()
             .values()
@@ -271,6 +292,7 @@ impl Core {
                 Some((slot.id.clone(), slot.candidate.as_ref()?.manifest.version.clone()))
             })
             .collect();
+        running.extend(fixed);
         let manifests: BTreeMap<&str, &crate::manifest::Manifest> = candidates
             .iter()
             .map(|candidate| (candidate.manifest.id.as_str(), &candidate.manifest))

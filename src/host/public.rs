@@ -654,7 +654,7 @@ impl PluginHost {
         Execution { status, result, error, execution_time_ms }
     }
 
-    fn operate<T: Send + 'static>(
+    pub(super) fn operate<T: Send + 'static>(
         &self,
         name: &str,
         work: impl FnOnce(&Arc<Core>, &mut Operation) -> Result<T> + Send + 'static,

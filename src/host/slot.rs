@@ -7,9 +7,11 @@ use std::time::Duration;
 use hotshoe_abi::plain::{Lines, MESSAGE};
 use hotshoe_abi::{AbiBytes, AbiPlugin, AbiStorage};
 
+use super::assemble::{Service, Task, Topic};
 use super::context::InstanceContext;
 use super::health::Checkup;
 use super::patrol::Beat;
+use super::swap::Probation;
 use super::watch::{Recovery, Watch};
 use crate::config::InstanceConfig;
 use crate::contract::{Error, Health};
@@ -45,6 +47,8 @@ pub(crate) struct Slot {
     pub(crate) warnings: Vec<String>,
     /// What the instance before it left for it.
     pub(crate) saved: Option<AbiBytes>,
+    /// The way back after an exchange, as long as there is one.
+    pub(super) probation: Option<Probation>,
     /// How it is brought back; only what ran is.
     pub(super) recovery: Option<Recovery>,
     /// Where it is told what happens to it.
@@ -53,13 +57,19 @@ pub(crate) struct Slot {
 
 /// What a running instance holds.
 pub(crate) struct Running {
-    pub(crate) plugin: Arc<AbiPlugin>,
+    /// None while it is exchanged for one that cannot be up at the same time.
+    pub(crate) plugin: Option<Arc<AbiPlugin>>,
     pub(crate) context: Arc<InstanceContext>,
     pub(crate) term: Arc<Term>,
     /// Its generic entry.
     pub(crate) execute: Port<Arc<AbiPlugin>>,
     /// For what the host itself asks of it.
     pub(crate) own: Port<Arc<AbiPlugin>>,
+    pub(super) services: Vec<Service>,
+    /// What it subscribes to, and the jobs that it has: whoever serves has `subscriptions` and
+    /// `schedules` for them.
+    pub(super) topics: Vec<Topic>,
+    pub(super) tasks: Vec<Task>,
     pub(crate) subscriptions: Vec<Arc<Subscription>>,
     pub(crate) schedules: Vec<Schedule>,
     pub(crate) storage: Vec<AbiStorage>,
@@ -85,6 +95,7 @@ impl Slot {
             health: None,
             warnings: Vec::new(),
             saved: None,
+            probation: None,
             recovery: None,
             monitor,
         }

@@ -6,20 +6,18 @@ use std::time::Instant;
 
 use futures_lite::future::block_on;
 use hotshoe_abi::plain::Line;
-use hotshoe_abi::{
-    AbiBytes, AbiContext, AbiContributions, AbiLog, AbiPlugin, AbiStorage, PluginModuleRef,
-};
+use hotshoe_abi::{AbiBytes, AbiContext, AbiContributions, AbiLog, AbiPlugin, PluginModuleRef};
 
+use super::assemble::Service;
 use super::collect::{Collector, Contributions};
 use super::context::InstanceContext;
 use super::core::{Core, Operation};
 use super::patrol::Beat;
 use super::plan::Intent;
 use super::slot::{Running, Slot};
-use crate::config::{ConfigError, InstanceConfig, Lane, Timeouts};
+use crate::config::{ConfigError, InstanceConfig, Timeouts};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::discover::{Candidate, Source};
-use crate::gateway::{HandlerEntry, MiddlewareEntry, Passing};
 use crate::lifecycle::{Event, Phase, Stage, State, Worker};
 use crate::load::{self, HostLog};
 use crate::manifest::Manifest;
@@ -27,7 +25,7 @@ use crate::preflight::Trial;
 use crate::resolve::{Problem, Step};
 use crate::services::Limits;
 use crate::settings::read::Fault;
-use crate::supervise::{Contribution, SupervisedStorage, Supervisor, Term};
+use crate::supervise::{Supervisor, Term};
 use crate::tasks::Schedule;
 use crate::verify::LibraryFile;
 
@@ -35,25 +33,25 @@ use crate::verify::LibraryFile;
 const SIDE_BY_SIDE: usize = 16;
 
 /// What a worker brings back.
-struct Mounted {
-    plugin: AbiPlugin,
-    contributions: Contributions,
-    took: std::time::Duration,
+pub(super) struct Mounted {
+    pub(super) plugin: Arc<AbiPlugin>,
+    pub(super) contributions: Contributions,
+    pub(super) took: std::time::Duration,
 }
 
 /// What a worker needs.
-struct Order {
-    core: Arc<Core>,
-    config: InstanceConfig,
-    candidate: Arc<Candidate>,
-    context: Arc<InstanceContext>,
-    open: Option<PluginModuleRef>,
-    timeouts: Timeouts,
+pub(super) struct Order {
+    pub(super) core: Arc<Core>,
+    pub(super) config: InstanceConfig,
+    pub(super) candidate: Arc<Candidate>,
+    pub(super) context: Arc<InstanceContext>,
+    pub(super) open: Option<PluginModuleRef>,
+    pub(super) timeouts: Timeouts,
     /// What the instance before it left for it, until its worker takes it.
-    saved: Option<AbiBytes>,
-    term: Arc<Term>,
+    pub(super) saved: Option<AbiBytes>,
+    pub(super) term: Arc<Term>,
     /// Which of all starts of the host this is.
-    start: u64,
+    pub(super) start: u64,
 }
 
 impl Core {
@@ -195,7 +193,7 @@ impl Core {
                 .iter()
                 .filter_map(|step| self.order(step))
                 .map(|mut order| {
-                    let worker = order.spawn();
+                    let worker = order.spawn(Order::mount);
                     (order, worker)
                 })
                 .collect();
@@ -203,8 +201,8 @@ impl Core {
                 batch.iter().filter_map(|(order, _)| order.file()).collect();
             let mut up = Vec::new();
             for (order, worker) in batch {
-                match worker.wait() {
-                    Ok(mounted) => up.push(self.install(order, mounted)),
+                match worker.wait().and_then(|mounted| self.install(&order, mounted)) {
+                    Ok(installed) => up.push(installed),
                     Err(error) => {
                         failed = true;
                         self.give_up(&order, error);
@@ -280,83 +278,49 @@ impl Core {
     }
 
     /// Takes over what a worker brought up. Its ports are still closed.
-    fn install(&self, order: Order, mounted: Mounted) -> (String, Arc<Term>) {
+    fn install(&self, order: &Order, mounted: Mounted) -> Result<(String, Arc<Term>)> {
         let id = order.config.id.clone();
-        let mut contributions = mounted.contributions;
         let term = order.term.clone();
-        let supervisor = term.supervisor().clone();
-        for (object, name, version) in contributions.services.drain(..) {
-            let port = term.port(Contribution::Service(name.clone()), object);
-            self.services.offer(&id, port.pool(), &name, version, port.handle());
-        }
+        let took = mounted.took;
+        let made = order.assemble(mounted)?;
+        let supervisor = term.supervisor();
+        self.services.replace(&id, made.services.iter().map(Service::offer).collect());
         // Here, one instance after the other, so that equal priorities keep the order of the start.
-        let middleware = contributions.middleware.drain(..).enumerate();
-        let middleware: Vec<_> = middleware
-            .map(|(at, (object, priority, paths))| MiddlewareEntry {
-                instance: id.clone(),
-                port: term.port(Contribution::Middleware(at), Arc::new(object)),
-                start: order.start,
-                priority: order.config.priority.unwrap_or(priority),
-                paths,
-                failure: supervisor.policy().failure,
-                limit: supervisor.limit(),
-                passing: Passing::of(
-                    supervisor.policy().failure,
-                    supervisor.limit(),
-                    supervisor.policy().lane != Lane::Inline,
-                ),
-            })
-            .collect();
         self.gateway.draft(|routes| {
             routes.remove_all_but(&id, order.start);
-            middleware.into_iter().for_each(|entry| routes.add_middleware(entry));
+            made.entries.middleware.into_iter().for_each(|entry| routes.add_middleware(entry));
         });
-        let subscriptions = contributions
-            .event_handlers
-            .drain(..)
-            .map(|(handler, topic, permit)| {
-                let of = Contribution::Topic(topic.clone());
-                let port = term.port(of, Arc::new(handler));
-                self.events.subscribe(&id, &topic, port, Arc::new(move || permit.holds()))
-            })
-            .collect();
-        let schedules = contributions
-            .tasks
-            .drain(..)
-            .map(|(task, name, interval)| {
-                let port = term.port(Contribution::Task(name.clone()), Arc::new(task));
-                Schedule::start(&self.background, &self.time, &id, &name, interval, port)
-            })
-            .collect();
-        let storage = contributions.storage.drain(..).map(|(kind, storage)| {
-            let port = term.port(Contribution::Storage(kind), Arc::new(storage));
-            AbiStorage::new(Arc::new(SupervisedStorage(port)))
+        let subscriptions = made.topics.iter().map(|(topic, port, permit)| {
+            self.events.subscribe(&id, topic, port.clone(), permit.clone())
         });
-        let storage = storage.collect();
-        let plugin = Arc::new(mounted.plugin);
-        let execute = term.port(Contribution::Execute, plugin.clone());
-        let own = term.port(Contribution::Own, plugin.clone());
+        let schedules = made.tasks.iter().map(|(name, interval, port)| {
+            Schedule::start(&self.background, &self.time, &id, name, *interval, port.clone())
+        });
         let idle = supervisor.idle_faults();
         for warning in &idle {
             tracing::warn!(plugin = id, "{}", Line(warning));
         }
+        let running = Running {
+            plugin: Some(made.plugin),
+            context: order.context.clone(),
+            term: term.clone(),
+            execute: made.execute,
+            own: made.own,
+            services: made.services,
+            subscriptions: subscriptions.collect(),
+            schedules: schedules.collect(),
+            topics: made.topics,
+            tasks: made.tasks,
+            storage: made.storage,
+            checkup: Arc::default(),
+            watch: None,
+            beat: Beat::new(),
+        };
         let mut slots = self.slots.write();
         if let Some(slot) = slots.get_mut(&id) {
             slot.warnings.extend(idle);
-            slot.running = Some(Running {
-                plugin,
-                context: order.context,
-                term: term.clone(),
-                execute,
-                own,
-                subscriptions,
-                schedules,
-                storage,
-                checkup: Arc::default(),
-                watch: None,
-                beat: Beat::new(),
-            });
-            slot.load_time = mounted.took;
+            slot.running = Some(running);
+            slot.load_time = took;
             slot.started = order.start;
             slot.step(Event::Loaded);
             slot.step(Event::Initialized);
@@ -366,11 +330,11 @@ impl Core {
             tracing::info!(
                 plugin = id,
                 version = %order.candidate.manifest.version,
-                took = ?mounted.took,
+                ?took,
                 "active"
             );
         }
-        (id, term)
+        Ok((id, term))
     }
 
     /// An instance did not come up.
@@ -409,15 +373,19 @@ impl Core {
 
 impl Order {
     /// The library, unless it is linked.
-    fn file(&self) -> Option<LibraryFile> {
+    pub(super) fn file(&self) -> Option<LibraryFile> {
         match &self.candidate.source {
             Source::File(file) => Some(file.clone()),
             Source::Linked(_) => None,
         }
     }
 
-    fn spawn(&mut self) -> Worker<Mounted> {
-        let work = Self {
+    /// Does the work on a thread of its own, within the limit for a load.
+    pub(super) fn spawn<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(Self, &Stage) -> Result<T> + Send + 'static,
+    ) -> Worker<T> {
+        let order = Self {
             core: self.core.clone(),
             config: self.config.clone(),
             candidate: self.candidate.clone(),
@@ -431,26 +399,18 @@ impl Order {
         // What is tried first takes its time twice.
         let times = if self.core.preflight.is_some() { 2 } else { 1 };
         let limit = Some(self.timeouts.load.saturating_mul(times));
-        Worker::spawn(&self.config.id, Phase::Load, limit, move |stage| work.mount(stage))
+        Worker::spawn(&self.config.id, Phase::Load, limit, move |stage| work(order, stage))
+    }
+
+    /// Opens the library, if it is not open.
+    pub(super) fn open_code(&mut self) -> Worker<()> {
+        self.spawn(|order, stage| order.module(stage).map(drop))
     }
 
     /// From a candidate to a started instance, on the worker's thread.
-    fn mount(mut self, stage: &Stage) -> Result<Mounted> {
+    pub(super) fn mount(mut self, stage: &Stage) -> Result<Mounted> {
         let begin = Instant::now();
-        let module = self.module(stage)?;
-        stage.enter(Phase::Initialize, self.timeouts.initialize)?;
-        let settings = self.settings()?;
-        let context = AbiContext::new(self.context.clone());
-        let plugin =
-            block_on(module.create()(context, settings.to_string().into())).map_err(|error| {
-                match Fault::carried_by(&error) {
-                    Some(fault) => refused_settings(&self.config.refusal(fault, &settings)),
-                    None => error,
-                }
-            })?;
-        if let Some(state) = self.saved.take() {
-            block_on(plugin.restore_state(state))?;
-        }
+        let plugin = self.create(stage)?;
         stage.enter(Phase::Contribute, None)?;
         let contributions = self.contributions(&plugin)?;
         let started = self.reserve(contributions, stage).and_then(|contributions| {
@@ -458,16 +418,41 @@ impl Order {
             block_on(plugin.start())?;
             Ok(contributions)
         });
-        let contributions = started.inspect_err(|_| {
+        let contributions = started.and_then(|contributions| {
+            let Some(state) = self.saved.take() else { return Ok(contributions) };
+            // After `start`, as in an exchange; before any call goes in.
+            match block_on(plugin.restore_state(state)) {
+                Ok(()) => Ok(contributions),
+                Err(error) => {
+                    let _ = block_on(plugin.stop());
+                    Err(error)
+                }
+            }
+        });
+        let contributions = contributions.inspect_err(|_| {
             self.core.gateway.draft(|routes| routes.give_back(&self.config.id));
             // Dropped here, where the deadline holds, before anybody hears of the failure.
             drop(self.term.drain_rest(Instant::now()));
         })?;
-        Ok(Mounted { plugin, contributions, took: begin.elapsed() })
+        Ok(Mounted { plugin: Arc::new(plugin), contributions, took: begin.elapsed() })
+    }
+
+    /// The instance, constructed from its settings.
+    pub(super) fn create(&self, stage: &Stage) -> Result<AbiPlugin> {
+        let module = self.module(stage)?;
+        stage.enter(Phase::Initialize, self.timeouts.initialize)?;
+        let settings = self.settings()?;
+        let context = AbiContext::new(self.context.clone());
+        block_on(module.create()(context, settings.to_string().into())).map_err(|error| {
+            match Fault::carried_by(&error) {
+                Some(fault) => refused_settings(&self.config.refusal(fault, &settings)),
+                None => error,
+            }
+        })
     }
 
     /// The functions of the plugin.
-    fn module(&self, stage: &Stage) -> Result<PluginModuleRef> {
+    pub(super) fn module(&self, stage: &Stage) -> Result<PluginModuleRef> {
         let file = match &self.candidate.source {
             Source::Linked(plugin) => return Ok(plugin.module()),
             Source::File(file) => file,
@@ -522,12 +507,12 @@ impl Order {
         self.core.follow_log_level(module);
     }
 
-    fn settings(&self) -> Result<serde_json::Value> {
+    pub(super) fn settings(&self) -> Result<serde_json::Value> {
         let settings = self.config.settings_resolved(&self.core.config.base_dir);
         settings.map_err(|error| refused_settings(&error))
     }
 
-    fn contributions(&self, plugin: &AbiPlugin) -> Result<Contributions> {
+    pub(super) fn contributions(&self, plugin: &AbiPlugin) -> Result<Contributions> {
         let collector = Arc::new(Collector::new(self.context.clone(), self.candidate.clone()));
         let contributed = plugin.contribute(&AbiContributions::new(collector.clone()));
         let taken = collector.close();
@@ -538,28 +523,13 @@ impl Order {
     /// Puts handlers into the routes to be, behind closed ports: whoever comes second learns it before it
     /// is started.
     fn reserve(&self, mut taken: Contributions, stage: &Stage) -> Result<Contributions> {
-        let id = &self.config.id;
         // Held on to here, so that one that is refused is not dropped under the lock.
-        let handlers: Vec<(Arc<HandlerEntry>, String, String)> = taken
-            .handlers
-            .drain(..)
-            .map(|(object, method, path)| {
-                let of = Contribution::Route { method: method.clone(), path: path.clone() };
-                let entry = HandlerEntry {
-                    instance: id.clone(),
-                    version: self.candidate.manifest.version.to_string(),
-                    port: self.term.port(of, Arc::new(object)),
-                    start: self.start,
-                    vacant: false,
-                    inherited: Default::default(),
-                };
-                (Arc::new(entry), method, path)
-            })
-            .collect();
+        let handlers = taken.handlers.drain(..).map(|of| self.handler(of));
+        let handlers = handlers.collect::<Result<Vec<_>>>()?;
         self.core.gateway.draft(|routes| {
             // Whoever gave up on this work removes its routes afterwards, under the same lock.
             stage.check()?;
-            for (entry, method, path) in &handlers {
+            for (method, path, entry) in &handlers {
                 routes.add_handler(method, path, entry.clone())?;
             }
             Ok(())

@@ -82,10 +82,12 @@ impl Core {
 
     fn stop_level(&self, level: Vec<String>, saving: Saving) -> Vec<Error> {
         let mut stopping = Vec::new();
+        let mut kept = Vec::new();
         {
             let mut slots = self.slots.write();
             for id in level {
                 let Some(slot) = slots.get_mut(&id) else { continue };
+                kept.extend(self.end_probation(slot).map(|old| (id.clone(), old)));
                 let Some(running) = slot.running.take() else { continue };
                 slot.step(Event::StopRequested);
                 slot.withdraw_restart();
@@ -105,6 +107,8 @@ impl Core {
             }
         });
         self.gateway.publish();
+        let kept: Vec<Worker<()>> =
+            kept.into_iter().map(|(id, old)| self.retire(&id, old, None)).collect();
         let mut workers = Vec::new();
         for (id, running, limit) in stopping {
             self.services.withdraw(&id);
@@ -140,6 +144,7 @@ impl Core {
                 }
             }
         }
+        errors.extend(kept.into_iter().filter_map(|worker| worker.wait().err()));
         if matches!(saving, Saving::Forget) {
             self.withdraw_routes(&ended);
         }
@@ -209,15 +214,16 @@ fn end(
     if stuck > 0 {
         tracing::warn!(plugin = id, threads = stuck, "stopped with threads that do not come back");
     }
+    let Some(plugin) = &running.plugin else { return Ok(None) };
     let saved = match saving {
-        Saving::Keep => block_on(running.plugin.save_state()).unwrap_or_else(|error| {
+        Saving::Keep => block_on(plugin.save_state()).unwrap_or_else(|error| {
             // The successor starts afresh; that is better than not at all.
             tracing::error!(plugin = id, %error, "its state is lost");
             ROption::RNone
         }),
         Saving::Forget => ROption::RNone,
     };
-    let outcome = block_on(running.plugin.stop());
+    let outcome = block_on(plugin.stop());
     running.context.end();
     drop((objects, rest));
     outcome.map(|()| saved.into_option())

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use hotshoe_abi::plain::Line;
 use serde::{Serialize, Serializer};
 
-use crate::contract::{Health, HealthStatus};
+use crate::contract::{Error, Health, HealthStatus};
 use crate::lifecycle::State;
 
 /// One thing that happened in a host. Its `Display` is one line in plain words.
@@ -78,6 +78,42 @@ pub enum HostEventKind {
     DependencyRestarted {
         /// The one that it needs, directly or by way of others.
         dependency: String,
+    },
+    /// The instance was exchanged while it served.
+    #[non_exhaustive]
+    Swapped {
+        /// The version before.
+        from: String,
+        /// The version that serves now.
+        to: String,
+        /// For how long calls were held.
+        pause: Duration,
+        /// How many calls were still inside of the old one.
+        left_behind: u64,
+    },
+    /// The instance was to be exchanged, and goes on as it was.
+    #[non_exhaustive]
+    SwapFailed {
+        /// For people.
+        why: String,
+    },
+    /// After an exchange the generation from before serves again.
+    #[non_exhaustive]
+    RolledBack {
+        /// The version that had been swapped in.
+        from: String,
+        /// The version that serves now.
+        to: String,
+        /// For people.
+        why: String,
+        /// For how long calls were held, from when that was begun.
+        pause: Duration,
+    },
+    /// After an exchange there is no way back any more.
+    #[non_exhaustive]
+    Promoted {
+        /// The version that serves.
+        version: String,
     },
     /// The breaker of the instance opened or closed.
     #[non_exhaustive]
@@ -151,17 +187,20 @@ pub enum Refusal {
     Bulkhead,
     /// So many calls may wait for the instance's own threads.
     Lane,
+    /// Calls were held while the instance was exchanged, for longer than this one had time.
+    Held,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Stopped,
         Self::Breaker,
         Self::InstanceRate,
         Self::RouteRate,
         Self::Bulkhead,
         Self::Lane,
+        Self::Held,
     ];
 
     /// As it appears in records.
@@ -173,6 +212,7 @@ impl Refusal {
             Self::RouteRate => "route_rate",
             Self::Bulkhead => "bulkhead",
             Self::Lane => "lane",
+            Self::Held => "held",
         }
     }
 }
@@ -248,6 +288,10 @@ impl HostEventKind {
             HealthStatus::Unhealthy => Health::unhealthy(message),
         };
         Self::HealthChanged { health }
+    }
+
+    pub(crate) fn swap_failed(error: &Error) -> Self {
+        Self::SwapFailed { why: Line(error.message()).to_string() }
     }
 
     /// Whether `explain` may tell of it: what state an instance is in, it tells anyway.

@@ -46,6 +46,26 @@ impl Display for HostEvent {
             HostEventKind::DependencyRestarted { dependency } => {
                 write!(f, "{who} was restarted with `{}`, which it needs", Line(dependency))
             }
+            HostEventKind::Swapped { from, to, pause, left_behind } => {
+                write!(f, "{who} is {}, it was {}: ", Line(to), Line(from))?;
+                write!(f, "calls were held for {pause:.1?}")?;
+                match left_behind {
+                    0 => Ok(()),
+                    some => write!(f, ", {} ended in the old one", counted(*some, "call")),
+                }
+            }
+            HostEventKind::SwapFailed { why } => {
+                write!(f, "{who} goes on as it was: it could not be exchanged")?;
+                said(why, f)
+            }
+            HostEventKind::RolledBack { from, to, why, pause } => {
+                write!(f, "{who} is {} again, it was {}, ", Line(to), Line(from))?;
+                write!(f, "calls were held for {pause:.1?}")?;
+                said(why, f)
+            }
+            HostEventKind::Promoted { version } => {
+                write!(f, "{who} stays with {}: its probation is over", Line(version))
+            }
             HostEventKind::BreakerChanged { from, to, why } => {
                 write!(f, "the breaker of {who} is {to}, it was {from}")?;
                 said(why, f)
@@ -115,6 +135,7 @@ impl Display for Refusal {
             Self::RouteRate => "the rate limit of a route",
             Self::Bulkhead => "its limit of calls at one time",
             Self::Lane => "the queue of its threads",
+            Self::Held => "an exchange that took too long",
         })
     }
 }

@@ -12,4 +12,4 @@ pub(crate) use doors::{NAMED, SINGLE};
 pub(crate) use grants::{Change, Grants};
 pub(crate) use limits::Limits;
 pub use permission::{Authority, Permission, PermissionState};
-pub(crate) use registry::ServiceRegistry;
+pub(crate) use registry::{Offer, ServiceRegistry};

@@ -33,6 +33,15 @@ impl Provided {
     }
 }
 
+/// What an instance offers.
+pub(crate) struct Offer {
+    pub(crate) name: String,
+    /// The pool that the instance is in.
+    pub(crate) pool: Option<String>,
+    pub(crate) version: Version,
+    pub(crate) port: AbiPort,
+}
+
 /// All services of a host, in the order in which their providers started.
 #[derive(Debug, Default)]
 pub(crate) struct ServiceRegistry {
@@ -40,23 +49,39 @@ pub(crate) struct ServiceRegistry {
 }
 
 impl ServiceRegistry {
-    /// Offers a service of an instance, from now on.
-    pub(crate) fn offer(
-        &self,
-        instance: &str,
-        pool: Option<&str>,
-        name: &str,
-        version: Version,
-        port: AbiPort,
-    ) {
-        let (instance, pool) = (instance.to_owned(), pool.map(str::to_owned));
-        let provided = Provided { instance, pool, version, port };
-        self.by_name.write().entry(name.to_owned()).or_default().push(provided);
+    /// From now on an instance offers these, in place of whatever it offered.
+    pub(crate) fn replace(&self, instance: &str, offers: Vec<Offer>) {
+        let mut by_name = self.by_name.write();
+        let offered = |list: &Vec<Provided>, offer: &Offer| {
+            list.iter()
+                .position(|other| other.instance == instance && other.port.is_same(&offer.port))
+        };
+        let kept = |name: &String, provided: &Provided| {
+            let stays = |offer: &Offer| offer.name == *name && offer.port.is_same(&provided.port);
+            provided.instance != instance || offers.iter().any(stays)
+        };
+        by_name.retain(|name, list| {
+            list.retain(|provided| kept(name, provided));
+            !list.is_empty()
+        });
+        for offer in offers {
+            let list = by_name.entry(offer.name.clone()).or_default();
+            let at = offered(list, &offer);
+            let Offer { pool, version, port, .. } = offer;
+            let provided = Provided { instance: instance.to_owned(), pool, version, port };
+            // Where it stood, since the first that fits is found.
+            match at {
+                Some(at) => list[at] = provided,
+                None => list.push(provided),
+            }
+        }
     }
 
     /// Offers a service of the application.
     pub(crate) fn offer_own(&self, name: &str, version: Version, object: RawExtension) {
-        self.offer("", None, name, version, AbiPort::direct(object));
+        let (instance, pool, port) = (String::new(), None, AbiPort::direct(object));
+        let provided = Provided { instance, pool, version, port };
+        self.by_name.write().entry(name.to_owned()).or_default().push(provided);
     }
 
     /// Ends what an instance offers: nobody finds it any more. Who has found it holds its port.

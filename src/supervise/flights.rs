@@ -143,6 +143,18 @@ impl Flights {
         self.table.lock().flights.remove(id as usize)
     }
 
+    /// Wakes all that wait, to look whose turn it is.
+    pub(crate) fn wake(&self) {
+        let mut table = self.table.lock();
+        let waiting = table.flights.iter_mut().filter_map(|(_, flight)| flight.waker.take());
+        let waiting: Vec<Waker> = waiting.collect();
+        drop(table);
+        for waker in waiting {
+            // One that panics must not keep the others from being woken.
+            hotshoe_abi::guard::contain(|| waker.wake());
+        }
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.table.lock().flights.len()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hotshoe_abi::{
-    AbiFuture, AbiPort, Answering, PortOwner, PortTarget, RawExtension, Within, outcome,
+    AbiFuture, AbiPort, Answering, PortOwner, PortTarget, RawExtension, Spare, Within, outcome,
 };
 
 use super::balance::{Fitness, Inside, Standing};
@@ -218,7 +218,46 @@ pub(super) trait AnyPort: Send + Sync {
     fn counts(&self) -> (u64, u64);
     /// Takes what is called, if nobody is inside; how many are, otherwise.
     fn take(&self) -> Result<Box<dyn Any + Send>, u64>;
+    /// Holds calls.
+    fn pause(&self);
+    /// Holds them no more.
+    fn resume(&self);
+    /// How many calls are inside and do not wait.
+    fn inside(&self) -> u64;
+    /// What it leads to stays.
+    fn settle(&self);
     fn as_any(&self) -> &dyn Any;
+}
+
+/// What a port could lead to, whatever that is.
+pub(super) trait AnySpare: Send {
+    fn of(&self) -> &Contribution;
+    /// Exchanges it for what the port leads to.
+    ///
+    /// # Errors
+    /// The port leads to nothing.
+    fn put(&mut self) -> Result<()>;
+    /// Takes it; how many may still be inside of it, otherwise.
+    fn take(&mut self) -> Result<Box<dyn Any + Send>, u64>;
+}
+
+struct PortSpare<R: PortTarget> {
+    of: Contribution,
+    spare: Spare<Watch, R>,
+}
+
+impl<R: PortTarget> AnySpare for PortSpare<R> {
+    fn of(&self) -> &Contribution {
+        &self.of
+    }
+
+    fn put(&mut self) -> Result<()> {
+        self.spare.put()
+    }
+
+    fn take(&mut self) -> Result<Box<dyn Any + Send>, u64> {
+        Ok(Box::new(self.spare.take()?))
+    }
 }
 
 impl<R: PortTarget> AnyPort for Port<R> {
@@ -242,12 +281,37 @@ impl<R: PortTarget> AnyPort for Port<R> {
         Ok(Box::new(self.0.unmount()?))
     }
 
+    fn pause(&self) {
+        self.0.pause();
+    }
+
+    fn resume(&self) {
+        self.0.resume();
+    }
+
+    fn inside(&self) -> u64 {
+        self.0.inside()
+    }
+
+    fn settle(&self) {
+        self.0.settle();
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }
 }
 
 impl<R: PortTarget> Port<R> {
+    /// Prepares a successor of what it leads to.
+    ///
+    /// # Errors
+    /// With what was not taken, because it cannot be called like that.
+    pub(super) fn prepare(&self, target: R) -> Result<Box<dyn AnySpare>, R> {
+        let spare = self.0.prepare(target)?;
+        Ok(Box::new(PortSpare { of: self.0.contribution.clone(), spare }))
+    }
+
     /// Gives a closed port that has nothing to call a successor of what it had.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwapOption;
+use async_channel::{Receiver, Sender};
 use histogram::Histogram;
 use hotshoe_abi::{PortTarget, outcome};
 use parking_lot::Mutex;
@@ -17,7 +18,7 @@ use super::faults::{Faults, Injected, is_for};
 use super::flights::Flights;
 use super::limits::Limits;
 use super::meter::{Latency, Meter, is_failing};
-use super::port::{AnyPort, Port};
+use super::port::{AnyPort, AnySpare, Port};
 use super::problems::Snapshot;
 use super::stats::{CallStats, ContributionStats};
 use super::uptime::Uptime;
@@ -53,6 +54,8 @@ pub(crate) struct Supervisor {
     monitor: Monitor,
     /// Refusals that were not told yet, by what refused.
     refusals: [Sampled; Refusal::ALL.len()],
+    /// Who is told that its breaker has opened, instead of its callers.
+    on_trip: Mutex<Option<Sender<()>>>,
     epoch: Instant,
     usage: Mutex<Usage>,
     uptime: Mutex<Uptime>,
@@ -70,6 +73,14 @@ struct Usage {
 pub(crate) struct Seen {
     calls: u64,
     latency: Option<Histogram>,
+}
+
+/// What a successor puts behind a port.
+pub(super) enum Next {
+    /// It is there already: nothing else was.
+    Mounted(Arc<dyn AnyPort>),
+    /// It will be.
+    Spare(Box<dyn AnySpare>),
 }
 
 #[derive(Default)]
@@ -101,6 +112,7 @@ impl Supervisor {
             pooled: policy.pool.as_ref().map(|_| Box::default()),
             monitor: monitor.clone(),
             refusals: Default::default(),
+            on_trip: Mutex::default(),
             epoch: Instant::now(),
             usage: Mutex::default(),
             uptime: Mutex::default(),
@@ -136,13 +148,58 @@ impl Supervisor {
             let own = ports.list[at].clone();
             if let Some(port) = own.as_any().downcast_ref::<Port<R>>() {
                 match port.mount(target) {
-                    Ok(()) => return (port.clone(), own),
+                    Ok(()) => {
+                        port.settle();
+                        return (port.clone(), own);
+                    }
                     Err(refused) => target = refused,
                 }
             }
             let old = ports.list.swap_remove(at);
             ports.left_behind.push(old);
         }
+        self.new_port(&mut ports, of, target)
+    }
+
+    /// The port of a contribution of a successor: that of its predecessor, and beside it what takes the
+    /// place of what it leads to; or a new one, still closed.
+    ///
+    /// # Errors
+    /// It cannot be called like its predecessor.
+    pub(super) fn port_of_successor<R: PortTarget>(
+        self: &Arc<Self>,
+        of: Contribution,
+        target: R,
+    ) -> Result<(Port<R>, Next)> {
+        let mut ports = self.ports.lock();
+        let known = ports.list.iter().find(|port| port.watch().contribution == of);
+        let known = known.and_then(|port| port.as_any().downcast_ref::<Port<R>>());
+        let Some(port) = known.cloned() else {
+            let (port, shared) = self.new_port(&mut ports, of, target);
+            return Ok((port, Next::Mounted(shared)));
+        };
+        drop(ports);
+        // It may lead nowhere: an earlier version contributed this, the one that serves does not.
+        let target = match port.mount(target) {
+            Ok(()) => return Ok((port.clone(), Next::Mounted(Arc::new(port)))),
+            Err(target) => target,
+        };
+        match port.prepare(target) {
+            Ok(spare) => Ok((port, Next::Spare(spare))),
+            Err(_) => Err(Error::new(
+                ErrorKind::Incompatible,
+                format!("{of} was expected to have all methods that it has now, at their places"),
+            )
+            .with_help("restart the instance instead: then those that use it are started anew")),
+        }
+    }
+
+    fn new_port<R: PortTarget>(
+        self: &Arc<Self>,
+        ports: &mut Ports,
+        of: Contribution,
+        target: R,
+    ) -> (Port<R>, Arc<dyn AnyPort>) {
         let port = Port::new(self, of, target);
         let shared: Arc<dyn AnyPort> = Arc::new(port.clone());
         let watch = shared.watch();
@@ -154,9 +211,8 @@ impl Supervisor {
         (port, shared)
     }
 
-    /// An instance serves from now on, perhaps on threads of its own. Whatever failed before it is not
-    /// what is there now.
-    pub(super) fn serve(&self) -> Option<Arc<Lane>> {
+    /// What failed before is not what is there now.
+    pub(super) fn forget_failures(&self) {
         let ports = self.ports.lock();
         for port in ports.all() {
             let limits = &port.watch().limits;
@@ -165,7 +221,11 @@ impl Supervisor {
                 port.clear(BREAKER);
             }
         }
-        drop(ports);
+    }
+
+    /// An instance serves from now on, perhaps on threads of its own.
+    pub(super) fn serve(&self) -> Option<Arc<Lane>> {
+        self.forget_failures();
         self.uptime.lock().up(self.now());
         let config::Lane::Dedicated { threads, queue, spare } = self.policy.lane else {
             return None;
@@ -345,10 +405,19 @@ impl Supervisor {
             return;
         }
         let to = breaker.state();
+        let told = match to {
+            BreakerState::Open => self.on_trip.lock().take(),
+            _ => None,
+        };
+        if let Some(told) = &told {
+            // Another generation takes over: calls wait for it.
+            ports.list.iter().for_each(|port| port.pause());
+            let _ = told.try_send(());
+        }
         for port in ports.behind(limits).filter(|port| port.watch().contribution.is_limited()) {
             match to {
-                BreakerState::Closed => port.clear(BREAKER),
-                BreakerState::Open | BreakerState::HalfOpen => port.set(BREAKER),
+                BreakerState::Open | BreakerState::HalfOpen if told.is_none() => port.set(BREAKER),
+                _ => port.clear(BREAKER),
             }
         }
         drop((breaker, ports));
@@ -366,6 +435,34 @@ impl Supervisor {
         );
         let kind = HostEventKind::BreakerChanged { from, to, why: why.to_owned() };
         self.monitor.emit(HostEvent::now(&self.instance, kind));
+    }
+
+    /// Tells somebody, once, if its breaker opens: then calls are held, not refused, until they
+    /// [are no more](Term::resume).
+    pub(crate) fn tell_trip(&self) -> Receiver<()> {
+        let (told, tripped) = async_channel::bounded(1);
+        *self.on_trip.lock() = Some(told);
+        tripped
+    }
+
+    /// Its breaker does from now on what a breaker does.
+    pub(crate) fn tell_trip_no_more(&self) {
+        *self.on_trip.lock() = None;
+    }
+
+    /// Nobody came to take over from what has failed: its breaker refuses calls.
+    pub(crate) fn refuse_what_waits(&self) {
+        let ports = self.ports.lock();
+        for port in &ports.list {
+            let open =
+                port.watch().limits.breaker().is_some_and(|state| state != BreakerState::Closed);
+            if open && port.watch().contribution.is_limited() {
+                port.set(BREAKER);
+            }
+            port.resume();
+        }
+        drop(ports);
+        self.flights.wake();
     }
 
     /// A call was refused.

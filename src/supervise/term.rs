@@ -11,17 +11,22 @@ use hotshoe_abi::PortTarget;
 use parking_lot::Mutex;
 
 use super::contribution::Contribution;
-use super::port::{AnyPort, Port};
-use super::supervisor::Supervisor;
+use super::port::{AnyPort, AnySpare, Port};
+use super::supervisor::{Next, Supervisor};
 use super::watch::CLOSED;
+use crate::contract::Result;
 use crate::runtime::lane::Lane;
 
 /// How long whoever waits for calls to end sleeps at most.
 const NAP: Duration = Duration::from_millis(2);
+/// And at first.
+const FIRST_NAP: Duration = Duration::from_micros(20);
 
 /// What one start mounted.
 pub(crate) struct Term {
     supervisor: Arc<Supervisor>,
+    /// It is to take the place of another one that serves.
+    is_successor: bool,
     state: Mutex<State>,
 }
 
@@ -29,6 +34,8 @@ pub(crate) struct Term {
 struct State {
     /// Those with a target of this start.
     ports: Vec<Arc<dyn AnyPort>>,
+    /// What of this start could be behind ports that lead to that of another one.
+    spares: Vec<Box<dyn AnySpare>>,
     lane: Option<Arc<Lane>>,
 }
 
@@ -37,18 +44,136 @@ pub(crate) type Taken = Vec<Box<dyn Any + Send>>;
 
 impl Term {
     pub(crate) fn new(supervisor: Arc<Supervisor>) -> Arc<Self> {
-        Arc::new(Self { supervisor, state: Mutex::default() })
+        Arc::new(Self { supervisor, is_successor: false, state: Mutex::default() })
+    }
+
+    /// One that is to take the place of another one that serves, see [`exchange`](Self::exchange).
+    pub(crate) fn successor(supervisor: Arc<Supervisor>) -> Arc<Self> {
+        Arc::new(Self { supervisor, is_successor: true, state: Mutex::default() })
     }
 
     pub(crate) fn supervisor(&self) -> &Arc<Supervisor> {
         &self.supervisor
     }
 
-    /// The port of a contribution, still closed, with `target` behind it.
-    pub(crate) fn port<R: PortTarget>(&self, of: Contribution, target: R) -> Port<R> {
-        let (port, shared) = self.supervisor.port(of, target);
-        self.state.lock().ports.push(shared);
-        port
+    /// The port of a contribution, still closed, with `target` behind it; or that of a predecessor that
+    /// serves, with `target` beside it.
+    ///
+    /// # Errors
+    /// It cannot be called like what it is to replace.
+    pub(crate) fn port<R: PortTarget>(&self, of: Contribution, target: R) -> Result<Port<R>> {
+        if !self.is_successor {
+            let (port, shared) = self.supervisor.port(of, target);
+            self.state.lock().ports.push(shared);
+            return Ok(port);
+        }
+        let (port, next) = self.supervisor.port_of_successor(of, target)?;
+        let mut state = self.state.lock();
+        match next {
+            Next::Mounted(port) => state.ports.push(port),
+            Next::Spare(spare) => state.spares.push(spare),
+        }
+        Ok(port)
+    }
+
+    /// Holds all calls from now on: they wait until [`resume`](Self::resume). Who is inside goes on.
+    pub(crate) fn pause(&self) {
+        self.state.lock().ports.iter().for_each(|port| port.pause());
+    }
+
+    /// Holds them no more.
+    pub(crate) fn resume(&self) {
+        self.state.lock().ports.iter().for_each(|port| port.resume());
+        self.supervisor.flights.wake();
+    }
+
+    /// Waits until nobody is inside, up to `deadline`; how many still are. For good only while calls are
+    /// held.
+    pub(crate) fn quiet(&self, deadline: Instant) -> u64 {
+        let mut nap = FIRST_NAP;
+        loop {
+            let inside = self.state.lock().ports.iter().map(|port| port.inside()).sum();
+            let left = deadline.saturating_duration_since(Instant::now());
+            if inside == 0 || left.is_zero() {
+                return inside;
+            }
+            std::thread::sleep(nap.min(left));
+            nap = NAP.min(nap * 2);
+        }
+    }
+
+    /// Takes the place of another start that serves: behind each port that both have is what this one
+    /// brought, ports that only the other one has are closed, and those that only this one has are open.
+    /// What the other one had stays beside the ports, so that it can take the place of this one again.
+    ///
+    /// Calls that are held go on into this one. Those that are not, because there is no state to be handed
+    /// over, may be in either while this runs.
+    ///
+    /// # Errors
+    /// A port leads to nothing; what was exchanged before is back in its place.
+    pub(crate) fn exchange(&self, other: &Self) -> Result<()> {
+        let (mut own, mut other) = (self.state.lock(), other.state.lock());
+        let (own, other) = (&mut *own, &mut *other);
+        for at in 0..own.spares.len() {
+            if let Err(error) = own.spares[at].put() {
+                for spare in &mut own.spares[..at] {
+                    // It was the other way round a moment ago, and nobody else changes it.
+                    let _ = spare.put();
+                }
+                return Err(error);
+            }
+        }
+        // Before the others are closed: whoever comes late finds what there is.
+        own.ports.iter().for_each(|port| port.clear(CLOSED));
+        for spare in std::mem::take(&mut own.spares) {
+            let of = |port: &Arc<dyn AnyPort>| port.watch().contribution == *spare.of();
+            own.ports.extend(other.ports.extract_if(.., |port| of(port)));
+            other.spares.push(spare);
+        }
+        other.ports.iter().for_each(|port| port.set(CLOSED));
+        own.lane = other.lane.take();
+        self.supervisor.forget_failures();
+        Ok(())
+    }
+
+    /// Takes what is behind its ports while calls are held and nobody is inside; the ports stay its own, for
+    /// whoever follows.
+    pub(crate) fn take_held(&self) -> Taken {
+        let state = self.state.lock();
+        state.ports.iter().filter_map(|port| port.take().ok()).collect()
+    }
+
+    /// Follows another start that has ended while calls were held: has its threads, and its ports that lead
+    /// here are open, the others are closed.
+    pub(crate) fn succeed(&self, ended: &Self) {
+        let (mut own, mut ended) = (self.state.lock(), ended.state.lock());
+        ended.ports.iter().for_each(|port| port.set(CLOSED));
+        own.ports.iter().for_each(|port| port.clear(CLOSED));
+        own.lane = ended.lane.take();
+        self.supervisor.forget_failures();
+    }
+
+    /// What is behind its ports stays there: there is no way back.
+    pub(crate) fn settle(&self) {
+        self.state.lock().ports.iter().for_each(|port| port.settle());
+    }
+
+    /// Takes what of this start is beside ports and nobody is inside of any more. How many may still be
+    /// inside of the rest.
+    pub(crate) fn take_spares(&self) -> (Taken, u64) {
+        let mut taken = Vec::new();
+        let mut inside = 0;
+        self.state.lock().spares.retain_mut(|spare| match spare.take() {
+            Ok(object) => {
+                taken.push(object);
+                false
+            }
+            Err(calls) => {
+                inside += calls;
+                true
+            }
+        });
+        (taken, inside)
     }
 
     /// Lets calls in.
@@ -80,7 +205,7 @@ impl Term {
 
     fn take(&self, deadline: Instant, which: impl Fn(&dyn AnyPort) -> bool) -> (Taken, u64) {
         let mut taken = Vec::new();
-        let mut nap = Duration::from_micros(20);
+        let mut nap = FIRST_NAP;
         loop {
             let mut inside = 0;
             // Whose target was taken may be a successor's at once.

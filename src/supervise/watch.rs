@@ -1,8 +1,7 @@
 //! What looks after the calls of one port: whether they may go in, whose turn it is, how they ended.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use hotshoe_abi::{AbiTurn, PortObject, QUEUED, outcome, switch};
@@ -26,12 +25,14 @@ pub(super) const CLOSED: u32 = switch::CLOSED;
 const UNFENCED: u32 = switch::UNFENCED;
 /// The circuit breaker has to be asked.
 pub(super) const BREAKER: u32 = switch::BREAKER;
+/// What it leads to is being exchanged: calls wait.
+const PAUSED: u32 = switch::PAUSED;
 /// Calls are counted against a quota.
-const RATE: u32 = 1 << 3;
+const RATE: u32 = 1 << 4;
 /// Calls need a place.
-const BULKHEAD: u32 = 1 << 4;
+const BULKHEAD: u32 = 1 << 5;
 /// Calls may go wrong on purpose.
-pub(super) const FAULT: u32 = 1 << 5;
+pub(super) const FAULT: u32 = 1 << 6;
 
 /// Its instance is not well; only for those that choose among several, calls go in.
 pub(super) const UNWELL: u32 = switch::UNWELL;
@@ -45,6 +46,10 @@ const PLACE: u64 = 1 << 1;
 const FLIGHT: u64 = 1 << 2;
 /// It stands in line for a place.
 const LINE: u64 = 1 << 3;
+/// Its thread is blocked until it is its turn.
+const BLOCKS: u64 = 1 << 4;
+/// It came while calls were held.
+const HELD: u64 = 1 << 5;
 const ID: u32 = 8;
 
 /// What looks after its calls.
@@ -99,7 +104,7 @@ unsafe impl PortObject for Watch {
         fence::everywhere();
     }
 
-    fn admit(&self, switch: u32, may_block: bool) -> Result<u64> {
+    fn admit(&self, switch: u32, blocks: bool) -> Result<u64> {
         if switch & CLOSED != 0 {
             return Err(self.refuse(Refusal::Stopped, self.closed()));
         }
@@ -108,7 +113,7 @@ unsafe impl PortObject for Watch {
             0 => None,
             _ => supervisor.ask_breaker(&self.limits).map_err(|until| self.broken(until))?,
         };
-        let admitted = self.admit_past_breaker(switch, may_block, round);
+        let admitted = self.admit_past_breaker(switch, blocks, round);
         if let (Err(_), Some(round)) = (&admitted, round) {
             supervisor.trial_ended(&self.limits, round, outcome::DROPPED);
         }
@@ -116,11 +121,15 @@ unsafe impl PortObject for Watch {
         // Who stands in line is hit when it is in.
         if switch & FAULT != 0
             && ticket & LINE == 0
-            && let Err(error) = self.strike(&mut ticket, may_block)
+            && let Err(error) = self.strike(&mut ticket, blocks)
         {
             // As if it had been called.
             self.leave(ticket, outcome::failed(error.kind()), u64::MAX);
             return Err(error);
+        }
+        if switch & PAUSED != 0 && ticket & QUEUED == 0 {
+            self.enter_flight(&mut ticket, |_| {});
+            ticket |= QUEUED | HELD;
         }
         Ok(ticket)
     }
@@ -149,7 +158,7 @@ unsafe impl PortObject for Watch {
                 AbiTurn::Go => {}
                 other => return other,
             }
-            if let Err(error) = self.strike(ticket, false) {
+            if let Err(error) = self.strike(ticket, *ticket & BLOCKS != 0) {
                 return AbiTurn::Over(error);
             }
         }
@@ -164,7 +173,8 @@ unsafe impl PortObject for Watch {
             (flight.is_late(now), flight.is_held(now))
         });
         if late {
-            AbiTurn::Over(self.late())
+            let held = *ticket & (HELD | QUEUED) == HELD | QUEUED;
+            AbiTurn::Over(if held { self.held_too_long() } else { self.late() })
         } else if held {
             AbiTurn::Wait
         } else {
@@ -194,8 +204,13 @@ impl Watch {
         if ticket & PLACE != 0 {
             self.give_place_back();
         }
-        if ended == TURNED_AWAY {
-            self.tell_refusal(Refusal::Lane);
+        // What was over before it got to the plugin says nothing of that.
+        let refused = match ticket & (HELD | QUEUED) == HELD | QUEUED && ended != outcome::DROPPED {
+            true => Some(Refusal::Held),
+            false => (ended == TURNED_AWAY).then_some(Refusal::Lane),
+        };
+        if let Some(why) = refused {
+            self.tell_refusal(why);
             if let Some(round) = flight.as_ref().and_then(|flight| flight.round) {
                 supervisor.trial_ended(&self.limits, round, outcome::DROPPED);
             }
@@ -215,12 +230,7 @@ impl Watch {
         drop(flight);
     }
 
-    fn admit_past_breaker(
-        &self,
-        switch: u32,
-        may_block: bool,
-        round: Option<Round>,
-    ) -> Result<u64> {
+    fn admit_past_breaker(&self, switch: u32, blocks: bool, round: Option<Round>) -> Result<u64> {
         let supervisor = &*self.supervisor;
         if switch & RATE != 0 {
             let buckets =
@@ -251,10 +261,7 @@ impl Watch {
                 Err(self.refuse(Refusal::Bulkhead, self.full()))
             }
             Place::Waiting => {
-                ticket |= QUEUED | LINE;
-                if may_block {
-                    self.wait(&mut ticket)?;
-                }
+                ticket |= QUEUED | LINE | if blocks { BLOCKS } else { 0 };
                 Ok(ticket)
             }
         }
@@ -281,20 +288,20 @@ impl Watch {
     ///
     /// A call that does not give back a future cannot be held back but by holding its thread, and nothing
     /// ends it there: one that would never be answered ends when it would be late, or at once.
-    fn strike(&self, ticket: &mut u64, may_block: bool) -> Result<()> {
+    fn strike(&self, ticket: &mut u64, blocks: bool) -> Result<()> {
         // The one thing of a backend that gives back no future tells what it can do: no call.
-        if may_block && matches!(self.contribution, Contribution::Storage(_)) {
+        if blocks && matches!(self.contribution, Contribution::Storage(_)) {
             return Ok(());
         }
         let Some(fault) = self.supervisor.next_fault(&self.contribution) else { return Ok(()) };
         match fault {
             Fault::Fail => Err(self.on_purpose(ErrorKind::Other, "it failed")),
             Fault::Panic => Err(self.on_purpose(ErrorKind::Panic, "it panicked")),
-            Fault::Delay(delay) if may_block => {
+            Fault::Delay(delay) if blocks => {
                 std::thread::sleep(delay);
                 Ok(())
             }
-            Fault::Never if may_block => match self.limit {
+            Fault::Never if blocks => match self.limit {
                 Some(limit) => {
                     std::thread::sleep(limit);
                     Err(self.late())
@@ -315,32 +322,24 @@ impl Watch {
 
     /// Holds back a call that is awaited; its time runs.
     fn hold(&self, ticket: &mut u64, held: Held) {
+        self.enter_flight(ticket, |flight| flight.held = Some(held));
+        *ticket |= QUEUED;
+    }
+
+    /// Enters a call among the flights, if it is not there yet; its time runs.
+    fn enter_flight(&self, ticket: &mut u64, change: impl FnOnce(&mut Flight)) {
         let flights = &self.supervisor.flights;
         let deadline = self.limit.and_then(|limit| Instant::now().checked_add(limit));
         if *ticket & FLIGHT == 0 {
-            let flight = Flight { deadline, held: Some(held), ..Flight::default() };
+            let mut flight = Flight { deadline, ..Flight::default() };
+            change(&mut flight);
             *ticket |= FLIGHT | u64::from(flights.add(flight)) << ID;
         } else {
             flights.with((*ticket >> ID) as u32, |flight| {
                 flight.deadline = flight.deadline.or(deadline);
-                flight.held = Some(held);
+                change(flight);
             });
         }
-        *ticket |= QUEUED;
-    }
-
-    /// Blocks this thread until it is the call's turn.
-    fn wait(&self, ticket: &mut u64) -> Result<()> {
-        let turn = poll_fn(|context| match self.turn_in_line(ticket, context.waker()) {
-            AbiTurn::Go => Poll::Ready(Ok(())),
-            AbiTurn::Wait => Poll::Pending,
-            AbiTurn::Over(error) => Poll::Ready(Err(error)),
-        });
-        futures_lite::future::block_on(turn).inspect_err(|_| {
-            // The trial, if it is one, is given back by whoever asked.
-            self.leave_line((*ticket >> ID) as u32);
-            self.meter.refuse(Refusal::Bulkhead);
-        })
     }
 
     /// How many may be inside, and how many wait.

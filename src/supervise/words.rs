@@ -70,6 +70,17 @@ impl Watch {
         error.with_plugin(self.supervisor.instance())
     }
 
+    pub(super) fn held_too_long(&self) -> Error {
+        let message = format!(
+            "{} was expected to begin within {:?}, it was being exchanged all the time",
+            self.contribution,
+            self.supervisor.limit.unwrap_or_default()
+        );
+        Error::new(ErrorKind::Timeout, message)
+            .with_help("try again, or raise `call_timeout` in its configuration")
+            .with_plugin(self.supervisor.instance())
+    }
+
     pub(super) fn on_purpose(&self, kind: ErrorKind, what: &str) -> Error {
         let message = format!("a fault on purpose in {}: {what}", self.contribution);
         Error::new(kind, message)

@@ -6,16 +6,19 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use abi_stable::prefix_type::WithMetadata;
 use abi_stable::staticref;
 use abi_stable::std_types::RResult;
 
-use super::protocol::{Counts, release_tally};
+use super::protocol::{Counts, Passage, release_tally};
 use super::service::AbiPort;
-use super::state::{AbiTurn, PortState, PortVTable, PortVTableRef, RawPort, outcome, switch};
+use super::state::{
+    AbiTurn, PortState, PortVTable, PortVTableRef, QUEUED, RawPort, outcome, switch,
+};
 use super::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 use super::tally::Tally;
 use crate::guard::{contain, guard, guard_result};
@@ -31,16 +34,18 @@ use crate::{Error, ErrorKind, ExtensionInfoRef, RawExtension, Result};
 pub unsafe trait PortObject: Send + Sync + 'static {
     /// Makes every thread pass a full fence.
     fn fence(&self);
-    /// Whether a call may go on that met the switch set to this; whether it may block to find out. 0,
-    /// or a ticket: even, or odd where the call has to ask for its [`turn`](Self::turn).
+    /// Whether a call may go on that met the switch set to this. 0, or a ticket: even, or odd where the call
+    /// has to ask for its [`turn`](Self::turn); of a call that `blocks`, its thread waits for that.
     ///
     /// # Errors
-    /// Whatever is in its way. A call of a [closed](switch::CLOSED) port goes in in no case.
-    fn admit(&self, switch: u32, may_block: bool) -> Result<u64>;
+    /// Whatever is in its way. A call of a [closed](switch::CLOSED) port goes in in no case, and one of a
+    /// [paused](switch::PAUSED) one only if it asks for its turn.
+    fn admit(&self, switch: u32, blocks: bool) -> Result<u64>;
     /// A call has ended that has a ticket, was timed, dropped, or failed.
     fn leave(&self, ticket: u64, outcome: u32, nanos: u64);
     /// Whether an awaited call may be polled, and who is to be woken when that changes. Gives it a
-    /// ticket if it has none.
+    /// ticket if it has none. That calls are held is not its concern, but whoever waits for their turn has
+    /// to be woken when they are held no more.
     fn turn(&self, ticket: &mut u64, waker: &Waker) -> AbiTurn;
 }
 
@@ -74,10 +79,15 @@ struct Shared<T, R> {
     state: PortState,
     shares: AtomicUsize,
     object: T,
-    /// That of the first target.
-    info: Option<ExtensionInfoRef>,
-    target: Mutex<Option<Box<R>>>,
+    target: Mutex<Target<R>>,
     counts: Counts,
+}
+
+/// What is called, as its owner sees it.
+struct Target<R> {
+    object: Option<Box<R>>,
+    /// What callers rely on; every object that comes later has at least these methods.
+    promised: Option<ExtensionInfoRef>,
 }
 
 /// Slots that no port has, and the number of the last one.
@@ -112,7 +122,7 @@ impl<T: PortObject, R: PortTarget> PortOwner<T, R> {
         };
         let limit =
             limit.map_or(u64::MAX, |limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
-        let info = target.info();
+        let promised = target.info();
         let shared: Box<Shared<T, R>> = Box::new(Shared {
             state: PortState {
                 switch: AtomicU32::new(switch),
@@ -123,11 +133,10 @@ impl<T: PortObject, R: PortTarget> PortOwner<T, R> {
             },
             shares: AtomicUsize::new(1),
             object,
-            info,
-            target: Mutex::default(),
+            target: Mutex::new(Target { object: None, promised }),
             counts: Counts::new(),
         });
-        shared.put(&mut lock(&shared.target), target);
+        shared.put(&mut lock(&shared.target), Box::new(target));
         let state = Box::into_raw(shared).cast_const().cast();
         let vtable = PortVTableRef(Table::<T, R>::VTABLE.as_prefix());
         Self(RawPort { state, vtable }, PhantomData)
@@ -176,7 +185,7 @@ impl<T: PortObject, R: PortTarget> PortOwner<T, R> {
         bits &= !switch::UNFENCED;
         // Nobody may take the target and believe that the port is closed.
         let target = (bits & switch::CLOSED != 0).then(|| lock(&shared.target));
-        if target.as_ref().is_some_and(|target| target.is_none()) {
+        if target.as_ref().is_some_and(|target| target.object.is_none()) {
             bits &= !switch::CLOSED;
         }
         shared.state.switch.fetch_and(!bits, Ordering::SeqCst);
@@ -192,60 +201,168 @@ impl<T: PortObject, R: PortTarget> PortOwner<T, R> {
         self.shared().counts.sums()
     }
 
-    /// Gives it what is called, if it has nothing and the description is that of the first: its name and
-    /// version, and each of its methods at the same place.
+    /// Gives it what is called, if it has nothing and this can be called like what it had: methods of the
+    /// same name, each at its place, perhaps more after them. Callers rely on no more than before until
+    /// [`settle`](Self::settle).
     ///
     /// # Errors
     /// With what was not taken.
     pub fn mount(&self, object: R) -> Result<(), R> {
         let shared = self.shared();
         let mut target = lock(&shared.target);
-        let fits = match (shared.info, object.info()) {
-            (Some(known), Some(other)) => same(known, other),
-            (known, other) => known.is_none() && other.is_none(),
-        };
-        if target.is_some() || !fits {
+        if target.object.is_some() || !target.takes(&object) {
             return Err(object);
         }
-        shared.put(&mut target, object);
+        shared.put(&mut target, Box::new(object));
         Ok(())
     }
 
-    /// Takes away what is called, if nobody is inside.
+    /// Takes away what is called, if nobody is inside. Calls that wait because the port is
+    /// [paused](switch::PAUSED) go on waiting, for what comes instead.
     ///
     /// # Errors
     /// How many calls are inside.
     ///
     /// # Panics
-    /// If the port is not [closed](switch::CLOSED).
+    /// If the port is neither [closed](switch::CLOSED) nor paused.
     pub fn unmount(&self) -> Result<Option<R>, u64> {
         let shared = self.shared();
         // Held from the look at the switch on: see `clear`.
         let mut target = lock(&shared.target);
         shared.state.take(&shared.counts, || shared.object.fence())?;
-        Ok(target.take().map(|boxed| *boxed))
+        Ok(target.object.take().map(|boxed| *boxed))
+    }
+
+    /// Holds calls from now on: who comes waits for its turn, who is inside goes on.
+    pub fn pause(&self) {
+        let shared = self.shared();
+        shared.state.pause(&shared.counts);
+    }
+
+    /// Holds them no more. Its [object](PortObject) has to wake those that wait.
+    pub fn resume(&self) {
+        let shared = self.shared();
+        shared.state.resume(&shared.counts);
+    }
+
+    /// How many calls are inside and do not wait for their turn.
+    pub fn inside(&self) -> u64 {
+        let shared = self.shared();
+        shared.state.inside(&shared.counts, || shared.object.fence())
+    }
+
+    /// Prepares an object to take the place of what is called, if it can be called like that: see
+    /// [`Spare::put`].
+    ///
+    /// # Errors
+    /// With what was not taken.
+    pub fn prepare(&self, object: R) -> Result<Spare<T, R>, R> {
+        if !lock(&self.shared().target).takes(&object) {
+            return Err(object);
+        }
+        Ok(Spare { port: self.clone(), object: Some(Box::new(object)), was_called: false })
+    }
+
+    /// What is there stays: from now on callers may rely on all that it has.
+    pub fn settle(&self) {
+        let mut target = lock(&self.shared().target);
+        if let Some(object) = &target.object {
+            target.promised = object.info();
+        }
+    }
+}
+
+/// An object that a port could lead to, and does not: it will, or it did.
+pub struct Spare<T: PortObject, R: PortTarget> {
+    port: PortOwner<T, R>,
+    /// There until it is put in its place or taken.
+    object: Option<Box<R>>,
+    /// Somebody may still be inside.
+    was_called: bool,
+}
+
+impl<T: PortObject, R: PortTarget> Spare<T, R> {
+    /// Exchanges it for what the port leads to, which is the spare one then. Who is inside goes on with
+    /// that. Callers rely on no more than before until [`PortOwner::settle`].
+    ///
+    /// # Errors
+    /// The port leads to nothing.
+    pub fn put(&mut self) -> Result<()> {
+        let shared = self.port.shared();
+        let mut target = lock(&shared.target);
+        if target.object.is_none() || self.object.is_none() {
+            return Err(nothing());
+        }
+        let old = target.object.take();
+        if let Some(new) = std::mem::replace(&mut self.object, old) {
+            shared.put(&mut target, new);
+        }
+        drop(target);
+        // Of those who come from now on nobody is in what is spare.
+        self.was_called = self.port.inside() > 0;
+        Ok(())
+    }
+
+    /// Takes it, unless somebody may still be inside of it: as long as somebody is inside of the port, since
+    /// nobody knows of which.
+    ///
+    /// # Errors
+    /// How many may be.
+    pub fn take(&mut self) -> Result<Option<Box<R>>, u64> {
+        match self.was_called {
+            true => match self.port.inside() {
+                0 => Ok(self.object.take()),
+                inside => Err(inside),
+            },
+            false => Ok(self.object.take()),
+        }
+    }
+}
+
+/// While somebody may be inside, the object stays for good.
+impl<T: PortObject, R: PortTarget> Drop for Spare<T, R> {
+    fn drop(&mut self) {
+        if self.take().is_err() {
+            std::mem::forget(self.object.take());
+        }
     }
 }
 
 impl<T: PortObject> PortOwner<T, RawExtension> {
     /// For those who call.
     pub fn port(&self) -> AbiPort {
-        let info = self.shared().info;
-        AbiPort::new(self.0.clone(), info.expect("the first target had a description"))
+        let promised = lock(&self.shared().target).promised;
+        AbiPort::new(self.0.clone(), promised.expect("the first target had a description"))
     }
 }
 
-/// Whether whoever knows the first description can call an object of the second.
-fn same(known: ExtensionInfoRef, other: ExtensionInfoRef) -> bool {
-    let methods = |info: ExtensionInfoRef| (info.methods())();
-    known.name() == other.name()
-        && known.version() == other.version()
-        && methods(known) == methods(other)
+impl<R: PortTarget> Target<R> {
+    /// Whether whoever relies on what is promised can call this object.
+    fn takes(&self, object: &R) -> bool {
+        let methods = |info: ExtensionInfoRef| (info.methods())();
+        match (self.promised, object.info()) {
+            (Some(promised), Some(other)) => {
+                promised.name() == other.name()
+                    && line_of(promised.version().as_str()) == line_of(other.version().as_str())
+                    && methods(other).starts_with(&methods(promised))
+            }
+            (promised, other) => promised.is_none() && other.is_none(),
+        }
+    }
+}
+
+/// Which versions mean the same, as semver has it: the first number, and of 0 the second, too.
+fn line_of(version: &str) -> (&str, Option<&str>) {
+    let mut numbers = version.split('.');
+    match numbers.next() {
+        Some("0") => ("0", numbers.next()),
+        first => (first.unwrap_or_default(), None),
+    }
 }
 
 impl<T, R> Shared<T, R> {
-    fn put(&self, target: &mut Option<Box<R>>, object: R) {
-        let boxed = target.insert(Box::new(object));
+    fn put(&self, target: &mut Target<R>, object: Box<R>) {
+        let boxed = target.object.insert(object);
         self.state.target.store(std::ptr::from_mut(&mut **boxed).cast(), Ordering::Release);
     }
 }
@@ -327,14 +444,18 @@ impl<T: PortObject, R: PortTarget> Table<T, R> {
         let shared = unsafe { Self::shared(port) };
         let set = shared.state.look_again();
         guard_result(|| {
-            let ticket = shared.object.admit(set, may_block)?;
-            // Whoever has read so since it is counted is waited for by nobody.
-            if set & switch::CLOSED != 0 {
+            let mut ticket = shared.object.admit(set, may_block)?;
+            let waits = ticket & QUEUED != 0;
+            // Whoever has read so since it is counted is waited for by nobody, or must not look.
+            if set & switch::CLOSED != 0 || set & switch::PAUSED != 0 && !waits {
                 shared.object.leave(ticket, outcome::DROPPED, u64::MAX);
-                return Err(Error::new(
-                    ErrorKind::Unavailable,
-                    "there is nothing to be called now",
-                ));
+                return Err(nothing());
+            }
+            if waits {
+                shared.counts.begin_to_wait();
+                if may_block {
+                    shared.wait(&mut ticket)?;
+                }
             }
             Ok(ticket)
         })
@@ -342,14 +463,72 @@ impl<T: PortObject, R: PortTarget> Table<T, R> {
     }
 
     unsafe extern "C" fn leave(port: *const (), ticket: u64, outcome: u32, nanos: u64) {
-        let shared = unsafe { Self::shared(port) };
-        contain(|| shared.object.leave(ticket, outcome, nanos));
+        unsafe { Self::shared(port) }.leave(ticket, outcome, nanos);
     }
 
     unsafe extern "C" fn turn(port: *const (), ticket: &mut u64, waker: &AbiWaker) -> AbiTurn {
         let shared = unsafe { Self::shared(port) };
-        waker
-            .with(|waker| guard(|| shared.object.turn(ticket, waker)))
-            .unwrap_or_else(AbiTurn::Over)
+        waker.with(|waker| shared.turn(ticket, waker))
     }
+}
+
+impl<T: PortObject, R> Shared<T, R> {
+    /// Whose turn it is.
+    fn turn(&self, ticket: &mut u64, waker: &Waker) -> AbiTurn {
+        let waited = *ticket & QUEUED != 0;
+        let turn = guard(|| self.object.turn(ticket, waker)).unwrap_or_else(AbiTurn::Over);
+        if !waited {
+            return turn;
+        }
+        // It waits until this has said that it does not: whatever became of the ticket above.
+        *ticket |= QUEUED;
+        if !matches!(turn, AbiTurn::Go) {
+            return turn;
+        }
+        match self.state.go_in(&self.counts) {
+            Passage::In => {
+                *ticket &= !QUEUED;
+                AbiTurn::Go
+            }
+            Passage::Held => AbiTurn::Wait,
+            Passage::Gone => AbiTurn::Over(nothing()),
+        }
+    }
+
+    /// Blocks this thread until it is the call's turn.
+    fn wait(&self, ticket: &mut u64) -> Result<()> {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        loop {
+            match self.turn(ticket, &waker) {
+                AbiTurn::Go => return Ok(()),
+                AbiTurn::Wait => thread::park(),
+                AbiTurn::Over(error) => {
+                    self.leave(*ticket, outcome::failed(error.kind()), u64::MAX);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// A call is about to leave.
+    fn leave(&self, ticket: u64, outcome: u32, nanos: u64) {
+        if ticket & QUEUED != 0 {
+            self.counts.wait_no_more();
+        }
+        contain(|| self.object.leave(ticket, outcome, nanos));
+    }
+}
+
+/// Wakes a thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+#[cold]
+fn nothing() -> Error {
+    Error::new(ErrorKind::Unavailable, "there is nothing to be called now")
 }

@@ -15,6 +15,19 @@ pub(super) struct Counts {
     /// Counts of threads that have ended, and of calls that ended on a thread about to end.
     past_entered: AtomicU64,
     past_left: AtomicU64,
+    /// Calls that are counted in and wait before they go on. Locked by whoever decides whether they may.
+    waiting: Mutex<u64>,
+}
+
+/// Whether a call that waits goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Passage {
+    /// It is inside.
+    In,
+    /// Calls are held: it waits on.
+    Held,
+    /// There is nothing to be called, and nothing comes.
+    Gone,
 }
 
 impl Counts {
@@ -23,6 +36,7 @@ impl Counts {
             tallies: Mutex::new(Vec::new()),
             past_entered: AtomicU64::new(0),
             past_left: AtomicU64::new(0),
+            waiting: Mutex::new(0),
         }
     }
 
@@ -48,13 +62,35 @@ impl Counts {
         self.past_left.fetch_add(1, Ordering::AcqRel);
     }
 
+    fn waiting(&self) -> MutexGuard<'_, u64> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call that is counted in has to wait.
+    pub(super) fn begin_to_wait(&self) {
+        *self.waiting() += 1;
+    }
+
+    /// It waits no more, and is about to leave.
+    pub(super) fn wait_no_more(&self) {
+        *self.waiting() -= 1;
+    }
+
     /// How many have entered, and how many of them have left: never more than have entered. If they are
     /// as many, nobody was inside at some time since this was called.
     pub(super) fn sums(&self) -> (u64, u64) {
+        let (entered, left, _) = self.look();
+        (entered, left)
+    }
+
+    /// The same, and how many of those that have entered wait: never more than have not left.
+    fn look(&self) -> (u64, u64, u64) {
         let mut tallies = self.list();
-        // What has left is read first: every call that is counted there is counted in below.
+        // What has left is read first: every call that is counted there is counted in below, and one that
+        // waited had said that it does no more.
         let mut left = self.past_left.load(Ordering::Acquire);
         left = tallies.iter().fold(left, |sum, tally| sum.wrapping_add(tally.left()));
+        let waiting = *self.waiting();
         let mut entered = self.past_entered.load(Ordering::Acquire);
         entered = tallies.iter().fold(entered, |sum, tally| sum.wrapping_add(tally.entered()));
         tallies.retain_mut(|tally| {
@@ -64,7 +100,7 @@ impl Counts {
             self.past_entered.fetch_add(tally.entered(), Ordering::AcqRel);
             false
         });
-        (entered, left)
+        (entered, left, waiting)
     }
 }
 
@@ -102,18 +138,55 @@ impl PortState {
         self.switch.load(Ordering::SeqCst)
     }
 
+    /// Holds calls from now on. Who is inside goes on.
+    pub(super) fn pause(&self, counts: &Counts) {
+        let _gate = counts.waiting();
+        self.switch.fetch_or(switch::PAUSED, Ordering::SeqCst);
+    }
+
+    /// Holds them no more; who waits has to be told.
+    pub(super) fn resume(&self, counts: &Counts) {
+        let _gate = counts.waiting();
+        self.switch.fetch_and(!switch::PAUSED, Ordering::SeqCst);
+    }
+
+    /// A call that waits would go on. It has not looked at the target before, and looks at it afterwards.
+    pub(super) fn go_in(&self, counts: &Counts) -> Passage {
+        // Whoever holds calls, and then looks who is inside, holds this one or finds it there.
+        let mut waiting = counts.waiting();
+        if self.switch.load(Ordering::SeqCst) & switch::PAUSED != 0 {
+            return Passage::Held;
+        }
+        if self.target.load(Ordering::Acquire).is_null() {
+            return Passage::Gone;
+        }
+        *waiting -= 1;
+        Passage::In
+    }
+
+    /// How many are inside and do not wait. Whoever exchanged the target before, and finds nobody, knows that
+    /// nobody has the old one: every thread has passed a fence in between.
+    pub(super) fn inside(&self, counts: &Counts, pass_fence: impl FnOnce()) -> u64 {
+        pass_fence();
+        let (entered, left, waiting) = counts.look();
+        entered.wrapping_sub(left).wrapping_sub(waiting)
+    }
+
     /// Takes the target away, if nobody is inside; how many are otherwise. Before that every
-    /// thread has to pass a fence.
+    /// thread has to pass a fence. Of a port that is paused, who waits may wait on.
     ///
     /// # Panics
-    /// If the switch does not say that the port is closed.
+    /// If the switch says neither that the port is closed nor that it is paused.
     pub(super) fn take(&self, counts: &Counts, pass_fence: impl FnOnce()) -> Result<(), u64> {
-        let closed = self.switch.load(Ordering::SeqCst) & switch::CLOSED != 0;
-        assert!(closed, "a port is closed before its target is taken");
+        let set = self.switch.load(Ordering::SeqCst);
+        let refuses = set & (switch::CLOSED | switch::PAUSED) != 0;
+        assert!(refuses, "a port is closed or paused before its target is taken");
         pass_fence();
-        let (entered, left) = counts.sums();
-        if entered != left {
-            return Err(entered - left);
+        let (entered, left, waiting) = counts.look();
+        let held = if set & switch::PAUSED != 0 { waiting } else { 0 };
+        match entered.wrapping_sub(left).wrapping_sub(held) {
+            0 => {}
+            inside => return Err(inside),
         }
         self.target.store(std::ptr::null_mut(), Ordering::Release);
         Ok(())

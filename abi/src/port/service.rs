@@ -27,6 +27,11 @@ impl AbiPort {
         self.info
     }
 
+    /// Whether both lead to the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        std::ptr::eq(self.raw.state, other.raw.state)
+    }
+
     /// What is in the way of calls, at a glance ([`switch`](super::switch)).
     #[inline]
     pub fn switch(&self) -> u32 {

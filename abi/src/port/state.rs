@@ -35,6 +35,8 @@ pub mod switch {
     pub const UNFENCED: u32 = 1 << 1;
     /// Its circuit breaker has to be asked, and most likely refuses.
     pub const BREAKER: u32 = 1 << 2;
+    /// What it leads to is being exchanged: calls wait until that is done.
+    pub const PAUSED: u32 = 1 << 3;
     /// Its instance says that it is not well. Calls go in.
     pub const UNWELL: u32 = 1 << 16;
 }
@@ -68,7 +70,8 @@ pub mod outcome {
     }
 }
 
-/// In a ticket: the call has to ask for its turn before it goes on.
+/// In a ticket: the call has to ask for its turn before it goes on. Until then it does not look at the
+/// target, which may be exchanged meanwhile.
 pub const QUEUED: u64 = 1;
 
 /// Whose turn it is, for a call that is awaited.

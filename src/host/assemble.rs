@@ -1,0 +1,134 @@
+//! What an instance contributed, behind the ports of its start: not in force yet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hotshoe_abi::{AbiEventHandler, AbiHandler, AbiPlugin, AbiStorage, AbiTask, RawExtension};
+use semver::Version;
+
+use super::permissions::Permit;
+use super::start::{Mounted, Order};
+use crate::config::Lane;
+use crate::contract::Result;
+use crate::gateway::{Entries, HandlerEntry, MiddlewareEntry, Passing};
+use crate::services::Offer;
+use crate::supervise::{Contribution, Port, SupervisedStorage};
+
+/// One start, behind ports.
+pub(super) struct Assembled {
+    pub(super) plugin: Arc<AbiPlugin>,
+    /// Without those that were reserved before.
+    pub(super) entries: Entries,
+    pub(super) services: Vec<Service>,
+    pub(super) topics: Vec<Topic>,
+    pub(super) tasks: Vec<Task>,
+    pub(super) storage: Vec<AbiStorage>,
+    /// Its generic entry.
+    pub(super) execute: Port<Arc<AbiPlugin>>,
+    /// For what the host itself asks of it.
+    pub(super) own: Port<Arc<AbiPlugin>>,
+}
+
+/// A subscription: its topics, its handler, and what allows it.
+pub(super) type Topic = (String, Port<Arc<AbiEventHandler>>, Arc<Permit>);
+
+/// A periodic job.
+pub(super) type Task = (String, Duration, Port<Arc<AbiTask>>);
+
+/// A service that it provides.
+pub(super) struct Service {
+    pub(super) name: String,
+    pub(super) version: Version,
+    pub(super) port: Port<RawExtension>,
+}
+
+impl Service {
+    /// How it is found.
+    pub(super) fn offer(&self) -> Offer {
+        Offer {
+            name: self.name.clone(),
+            pool: self.port.pool().map(str::to_owned),
+            version: self.version.clone(),
+            port: self.port.handle(),
+        }
+    }
+}
+
+impl Order {
+    /// Puts what a worker brought up behind ports.
+    ///
+    /// # Errors
+    /// A successor cannot be called like what it is to replace.
+    pub(super) fn assemble(&self, mounted: Mounted) -> Result<Assembled> {
+        let Mounted { plugin, contributions: of, .. } = mounted;
+        let term = &self.term;
+        let handlers = of.handlers.into_iter();
+        let handlers = handlers.map(|of| self.handler(of)).collect::<Result<_>>()?;
+        let middleware = of.middleware.into_iter().enumerate();
+        let policy = term.supervisor().policy();
+        let limit = term.supervisor().limit();
+        let middleware = middleware.map(|(at, (object, priority, paths))| {
+            Ok(Arc::new(MiddlewareEntry {
+                instance: self.config.id.clone(),
+                port: term.port(Contribution::Middleware(at), Arc::new(object))?,
+                start: self.start,
+                priority: self.config.priority.unwrap_or(priority),
+                paths,
+                failure: policy.failure,
+                limit,
+                passing: Passing::of(policy.failure, limit, policy.lane != Lane::Inline),
+            }))
+        });
+        let entries = Entries { handlers, middleware: middleware.collect::<Result<_>>()? };
+        let services = of.services.into_iter().map(|(object, name, version)| {
+            let port = term.port(Contribution::Service(name.clone()), object)?;
+            Ok(Service { name, version, port })
+        });
+        let services = services.collect::<Result<_>>()?;
+        let topics = of.event_handlers.into_iter().map(|(handler, topic, permit)| {
+            let port = term.port(Contribution::Topic(topic.clone()), Arc::new(handler))?;
+            Ok((topic, port, permit))
+        });
+        let topics = topics.collect::<Result<_>>()?;
+        let tasks = of.tasks.into_iter().map(|(task, name, interval)| {
+            let port = term.port(Contribution::Task(name.clone()), Arc::new(task))?;
+            Ok((name, interval, port))
+        });
+        let tasks = tasks.collect::<Result<_>>()?;
+        let storage = of.storage.into_iter().map(|(kind, storage)| {
+            let port = term.port(Contribution::Storage(kind), Arc::new(storage))?;
+            Ok(AbiStorage::new(Arc::new(SupervisedStorage(port))))
+        });
+        let storage = storage.collect::<Result<_>>()?;
+        Ok(Assembled {
+            entries,
+            services,
+            topics,
+            tasks,
+            storage,
+            execute: term.port(Contribution::Execute, plugin.clone())?,
+            own: term.port(Contribution::Own, plugin.clone())?,
+            plugin,
+        })
+    }
+
+    /// One handler, behind its port.
+    ///
+    /// # Errors
+    /// As for [`assemble`](Self::assemble).
+    pub(super) fn handler(
+        &self,
+        (object, method, path): (AbiHandler, String, String),
+    ) -> Result<(String, String, Arc<HandlerEntry>)> {
+        let of = Contribution::Route { method: method.clone(), path: path.clone() };
+        let entry = HandlerEntry {
+            instance: self.config.id.clone(),
+            version: self.candidate.manifest.version.to_string(),
+            port: self.term.port(of, Arc::new(object))?,
+            start: self.start,
+            vacant: false,
+            inherited: Default::default(),
+        };
+        Ok((method, path, Arc::new(entry)))
+    }
+}

@@ -1,0 +1,198 @@
+//! Bringing up the next generation of an instance beside the one that serves, and the end of one that does
+//! not serve any more.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_lite::future::block_on;
+use hotshoe_abi::plain::Line;
+
+use super::state::Asking;
+use super::successor::Successor;
+use crate::contract::Result;
+use crate::discover::Source;
+use crate::gateway::Entries;
+use crate::host::assemble::Assembled;
+use crate::host::context::InstanceContext;
+use crate::host::core::Core;
+use crate::host::patrol::Beat;
+use crate::host::slot::{Running, Slot};
+use crate::host::start::{Mounted, Order};
+use crate::lifecycle::{Phase, Stage, Worker};
+use crate::supervise::Term;
+
+/// How long a retired generation's last calls are waited for at a time while others are held.
+const GLANCE: Duration = Duration::from_millis(5);
+/// From one such look to the next, at first.
+const APART: Duration = Duration::from_millis(50);
+
+/// One generation of an instance, and all that the table of instances says of it.
+pub(in crate::host) struct Generation {
+    pub(super) running: Running,
+    pub(super) successor: Successor,
+    pub(super) entries: Entries,
+    pub(super) warnings: Vec<String>,
+    pub(super) load_time: Duration,
+    pub(super) started: u64,
+}
+
+impl Core {
+    /// What an instance is at the moment.
+    pub(super) fn successor_now(&self, slot: &Slot) -> Option<Successor> {
+        Some(Successor {
+            config: slot.config.clone(),
+            candidate: slot.candidate.clone()?,
+            depends_on: slot.depends_on.clone(),
+            policy: self.config.swap_of(&slot.config),
+        })
+    }
+
+    /// Opens the library of a generation to be. None of its instances is made yet.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn open_library(self: &Arc<Self>, id: &str, successor: &Successor) -> Result<()> {
+        let supervisor = self.running(id, |slot| slot.supervisor.clone())?;
+        let mut order = self.order_beside(id, Term::new(supervisor), successor);
+        let context = order.context.clone();
+        let opened = order.open_code().wait();
+        context.end();
+        opened
+    }
+
+    fn order_beside(self: &Arc<Self>, id: &str, term: Arc<Term>, successor: &Successor) -> Order {
+        let candidate = successor.candidate.clone();
+        let open = match &candidate.source {
+            Source::File(file) => self.library(id, file),
+            Source::Linked(_) => None,
+        };
+        let data_dir = self.data_dir(id);
+        let context = InstanceContext::new(self, &successor.config, &candidate, data_dir);
+        Order {
+            core: self.clone(),
+            config: successor.config.clone(),
+            candidate,
+            open,
+            timeouts: self.config.timeouts_of(&successor.config),
+            term,
+            start: self.next_start(),
+            saved: None,
+            context: Arc::new(context),
+        }
+    }
+
+    /// Brings up a generation; nobody calls it yet.
+    ///
+    /// # Errors
+    /// Why it does not come up; nothing is left of it then.
+    pub(super) fn raise(
+        self: &Arc<Self>,
+        id: &str,
+        term: Arc<Term>,
+        successor: Successor,
+    ) -> Result<Generation> {
+        let mut order = self.order_beside(id, term, &successor);
+        let mut warnings = order.context.warnings();
+        warnings.extend(order.candidate.warning.clone());
+        for warning in &warnings {
+            tracing::warn!(plugin = id, "{}", Line(warning));
+        }
+        let worker = order.spawn(mount_beside);
+        let made = worker.wait().and_then(|mounted| {
+            let (plugin, took) = (mounted.plugin.clone(), mounted.took);
+            let made = order.assemble(mounted);
+            made.map(|made| (made, took)).inspect_err(|_| {
+                let _ = Asking { instance: id, plugin }.stop(order.timeouts.stop);
+            })
+        });
+        if let Source::File(file) = &order.candidate.source {
+            file.close();
+        }
+        let (made, took) = made.inspect_err(|_| {
+            abandon(id, order.context.clone(), order.term.clone());
+        })?;
+        let Assembled { plugin, entries, services, topics, tasks, storage, execute, own } = made;
+        let running = Running {
+            plugin: Some(plugin),
+            context: order.context.clone(),
+            term: order.term.clone(),
+            execute,
+            own,
+            services,
+            topics,
+            tasks,
+            subscriptions: Vec::new(),
+            schedules: Vec::new(),
+            storage,
+            checkup: Arc::default(),
+            watch: None,
+            beat: Beat::new(),
+        };
+        let (load_time, started) = (took, order.start);
+        Ok(Generation { running, successor, entries, warnings, load_time, started })
+    }
+
+    /// Ends a generation that serves no more: waits for calls that are still inside, up to the limit for a
+    /// stop, then stops it and drops it. `serving` is what leads calls past it.
+    pub(in crate::host) fn retire(
+        &self,
+        id: &str,
+        old: Generation,
+        serving: Option<Arc<Term>>,
+    ) -> Worker<()> {
+        let limit = self.config.timeouts_of(&old.successor.config).stop;
+        Worker::spawn(id, Phase::Retire, Some(limit), move |_| {
+            let Generation { running, .. } = old;
+            running.context.begin_stop();
+            if let Some(watch) = &running.watch {
+                watch.end();
+            }
+            let patience = Instant::now() + limit.mul_f64(0.8);
+            let mut apart = APART;
+            let mut objects = Vec::new();
+            loop {
+                let (taken, inside) = running.term.take_spares();
+                objects.extend(taken);
+                if inside == 0 || Instant::now() >= patience {
+                    break;
+                }
+                std::thread::sleep(apart.min(patience.saturating_duration_since(Instant::now())));
+                apart *= 2;
+                // Where calls come all the time there is never nobody inside, but for a moment.
+                if let Some(serving) = &serving {
+                    serving.pause();
+                    serving.quiet(Instant::now() + GLANCE);
+                    objects.extend(running.term.take_spares().0);
+                    serving.resume();
+                }
+            }
+            let (rest, _) = running.term.drain_rest(patience);
+            let outcome = running.plugin.as_ref().map_or(Ok(()), |plugin| block_on(plugin.stop()));
+            running.context.end();
+            drop((objects, rest, running));
+            outcome
+        })
+    }
+}
+
+/// Nobody waits for what was made of a generation that did not come up.
+fn abandon(id: &str, context: Arc<InstanceContext>, term: Arc<Term>) {
+    context.end();
+    // What is woken and dropped is the plugin's, and may take for ever.
+    let _ = Worker::spawn(id, Phase::Stop, None, move |_| {
+        context.begin_stop();
+        drop((term.take_spares(), term.drain_rest(Instant::now())));
+        Ok(())
+    });
+}
+
+/// From a candidate to a started instance, on the worker's thread, without any sign of it outside.
+fn mount_beside(order: Order, stage: &Stage) -> Result<Mounted> {
+    let begin = Instant::now();
+    let plugin = order.create(stage)?;
+    stage.enter(Phase::Contribute, None)?;
+    let contributions = order.contributions(&plugin)?;
+    stage.enter(Phase::Start, order.timeouts.start)?;
+    block_on(plugin.start())?;
+    Ok(Mounted { plugin: Arc::new(plugin), contributions, took: begin.elapsed() })
+}

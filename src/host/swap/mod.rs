@@ -1,0 +1,305 @@
+//! Exchanging an instance for another generation of it while it serves: another build, or the same with
+//! other settings.
+//!
+//! The new one is brought up beside the old one, and probed. Then calls are held: who comes waits at the
+//! ports, who is inside goes on, until nobody is. The old one's state is asked for and handed to the new
+//! one, what is behind the ports is exchanged, and calls are held no more: those that waited go on into the
+//! new one. So nothing that is written between the two is lost, and no call is.
+//!
+//! The old one is kept, not stopped, until the [probation] is over.
+
+mod exclusive;
+mod generation;
+mod operations;
+mod probation;
+mod report;
+mod state;
+mod successor;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hotshoe_abi::AbiBytes;
+
+pub(in crate::host) use generation::Generation;
+use probation::Old;
+pub(in crate::host) use probation::Probation;
+pub use report::SwapReport;
+use state::Asking;
+use successor::{Successor, Wanted};
+
+use crate::config::SwapPolicy;
+use crate::contract::Result;
+use crate::gateway::Entries;
+use crate::host::core::{Core, Operation};
+use crate::host::slot::Running;
+use crate::lifecycle::{Event, State};
+use crate::manifest::{StatePolicy, SwapMode};
+use crate::monitor::HostEventKind;
+use crate::supervise::Term;
+use crate::tasks::Schedule;
+
+/// Calls of an instance are held until this is dropped.
+struct Hold {
+    terms: Vec<Arc<Term>>,
+    since: Instant,
+}
+
+impl Hold {
+    fn new(term: &Arc<Term>) -> Self {
+        term.pause();
+        Self { terms: vec![term.clone()], since: Instant::now() }
+    }
+
+    /// Calls are held no more; for how long they were.
+    fn release(self) -> Duration {
+        let since = self.since;
+        drop(self);
+        since.elapsed()
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.terms.iter().for_each(|term| term.resume());
+    }
+}
+
+/// What was handed over.
+#[derive(Default)]
+struct HandedOver {
+    state: Option<AbiBytes>,
+    left_behind: u64,
+    pause: Duration,
+}
+
+impl Core {
+    /// Exchanges an instance.
+    ///
+    /// # Errors
+    /// Why it goes on as it was.
+    pub(super) fn swap(
+        self: &Arc<Self>,
+        operation: &mut Operation,
+        id: &str,
+        wanted: Wanted,
+    ) -> Result<SwapReport> {
+        let begun = Instant::now();
+        let from = self.version_of(id);
+        let swapped = self.successor(id, wanted).and_then(|successor| {
+            let to = successor.version();
+            let (candidate, settings) =
+                (successor.candidate.clone(), successor.config.settings.clone());
+            let (handed_over, probation) = match successor.mode() {
+                SwapMode::Exclusive => self.swap_exclusive(id, successor)?,
+                SwapMode::Overlap => self.swap_beside(id, successor)?,
+            };
+            // What it is started with, should it be restarted.
+            operation.chosen.insert(id.to_owned(), candidate);
+            operation.settings.insert(id.to_owned(), settings);
+            Ok(SwapReport {
+                instance: id.to_owned(),
+                from: from.clone(),
+                to,
+                took: begun.elapsed(),
+                pause: handed_over.pause,
+                left_behind: handed_over.left_behind,
+                state: handed_over.state.map(|state| state.as_slice().len() as u64),
+                probation,
+            })
+        });
+        match &swapped {
+            Ok(report) => {
+                tracing::info!(plugin = id, "{report}");
+                let SwapReport { from, to, pause, left_behind, .. } = report.clone();
+                self.tell(id, HostEventKind::Swapped { from, to, pause, left_behind });
+            }
+            Err(error) => {
+                tracing::warn!(plugin = id, %error, "it goes on as it was: an exchange failed");
+                self.tell(id, HostEventKind::swap_failed(error));
+            }
+        }
+        swapped
+    }
+
+    /// Exchanges an instance for a generation that can be up at the same time.
+    fn swap_beside(
+        self: &Arc<Self>,
+        id: &str,
+        successor: Successor,
+    ) -> Result<(HandedOver, Option<Duration>)> {
+        let old = self.running(id, |slot| Some(slot.running.as_ref()?.term.clone()))?;
+        let policy = successor.policy.clone();
+        let holds = successor.has_state() || self.state_policy_of(id) != StatePolicy::None;
+        let new = self.raise(id, Term::successor(old.supervisor().clone()), successor)?;
+        let made = self.probe(id, &new).and_then(|()| match holds {
+            true => self.hand_over(id, &old, &new, &policy),
+            false => self.pass_on(id, &old, &new),
+        });
+        match made {
+            Ok((made, before)) => {
+                let state = made.state.clone();
+                let old = self.take_over(id, new, before);
+                let way_back = old.map(|old| Old::Kept(Box::new(old)));
+                let begin = |old| self.begin_probation(id, old, state, &policy);
+                Ok((made, way_back.and_then(begin)))
+            }
+            Err(error) => {
+                // Calls were not led to it.
+                drop(self.retire(id, new, None));
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether a generation that nobody calls yet is fit to be called.
+    fn probe(&self, id: &str, new: &Generation) -> Result<()> {
+        self.gateway.draft(|routes| routes.clone().replace(id, &new.entries))?;
+        Asking::of(id, &new.running)?.probe()
+    }
+
+    /// Holds calls, hands the state over, and leads calls to the new one. Also the routes of the old one.
+    fn hand_over(
+        &self,
+        id: &str,
+        old: &Arc<Term>,
+        new: &Generation,
+        policy: &SwapPolicy,
+    ) -> Result<(HandedOver, Entries)> {
+        let old_one = self.running(id, |slot| Asking::of(id, slot.running.as_ref()?).ok())?;
+        let mut hold = Hold::new(old);
+        let left_behind = old.quiet(hold.since + policy.drain_timeout);
+        let state = old_one.save(policy)?;
+        if let Some(state) = &state {
+            Asking::of(id, &new.running)?.restore(state.clone(), policy)?;
+        }
+        let before = self.lead_to(id, old, &new.running.term, &new.entries)?;
+        hold.terms.push(new.running.term.clone());
+        Ok((HandedOver { state, left_behind, pause: hold.release() }, before))
+    }
+
+    /// Leads calls to a new one that needs nothing of the old one: who is inside of that ends there.
+    fn pass_on(
+        &self,
+        id: &str,
+        old: &Arc<Term>,
+        new: &Generation,
+    ) -> Result<(HandedOver, Entries)> {
+        let before = self.lead_to(id, old, &new.running.term, &new.entries)?;
+        let left_behind = new.running.term.quiet(Instant::now());
+        Ok((HandedOver { left_behind, ..HandedOver::default() }, before))
+    }
+
+    /// Leads calls, and requests, from one generation to another; the routes of the first.
+    fn lead_to(
+        &self,
+        id: &str,
+        from: &Arc<Term>,
+        to: &Arc<Term>,
+        entries: &Entries,
+    ) -> Result<Entries> {
+        let before = self.gateway.draft(|routes| {
+            let before = routes.entries_of(id);
+            routes.replace(id, entries).map(|()| before)
+        })?;
+        if let Err(error) = to.exchange(from) {
+            // What was there a moment ago is nobody else's.
+            let _ = self.gateway.draft(|routes| routes.replace(id, &before));
+            return Err(error);
+        }
+        self.gateway.publish();
+        Ok(before)
+    }
+
+    /// Puts a generation in the place of the one that the table of instances has, which is returned; its
+    /// routes were these.
+    fn take_over(
+        self: &Arc<Self>,
+        id: &str,
+        new: Generation,
+        entries_before: Entries,
+    ) -> Option<Generation> {
+        let Generation { mut running, successor, warnings, load_time, started, .. } = new;
+        let mut slots = self.slots.write();
+        let slot = slots.get_mut(id)?;
+        let mut before = slot.running.take()?;
+        self.connect(id, &mut running, &mut before);
+        let old = Generation {
+            running: before,
+            successor: Successor {
+                candidate: slot.candidate.replace(successor.candidate)?,
+                depends_on: std::mem::replace(&mut slot.depends_on, successor.depends_on),
+                policy: self.config.swap_of(&slot.config),
+                config: std::mem::replace(&mut slot.config, successor.config),
+            },
+            entries: entries_before,
+            warnings: std::mem::replace(&mut slot.warnings, warnings),
+            load_time: std::mem::replace(&mut slot.load_time, load_time),
+            started: std::mem::replace(&mut slot.started, started),
+        };
+        slot.running = Some(running);
+        slot.health = None;
+        if slot.state == State::Degraded {
+            slot.step(Event::Recovered);
+        }
+        self.watch_over(slot);
+        Some(old)
+    }
+
+    /// Gives a generation that takes over what goes on: subscriptions and jobs that both have, and where its
+    /// services are found. What only the other one has ends.
+    fn connect(&self, id: &str, new: &mut Running, old: &mut Running) {
+        if let Some(watch) = old.watch.take() {
+            watch.end();
+        }
+        let mut subscriptions = std::mem::take(&mut old.subscriptions);
+        for (topic, port, permit) in &new.topics {
+            let same = subscriptions.iter().position(|other| other.topic() == topic);
+            new.subscriptions.push(match same {
+                Some(at) => {
+                    let subscription = subscriptions.swap_remove(at);
+                    subscription.admit(permit.clone());
+                    subscription
+                }
+                None => self.events.subscribe(id, topic, port.clone(), permit.clone()),
+            });
+        }
+        subscriptions.iter().for_each(|gone| self.events.unsubscribe(gone));
+        let mut schedules = std::mem::take(&mut old.schedules);
+        for (name, interval, port) in &new.tasks {
+            let same = |other: &Schedule| other.name() == name && other.interval() == *interval;
+            new.schedules.push(match schedules.iter().position(same) {
+                Some(at) => schedules.swap_remove(at),
+                None => {
+                    let (background, time) = (&self.background, &self.time);
+                    Schedule::start(background, time, id, name, *interval, port.clone())
+                }
+            });
+        }
+        schedules.iter().for_each(Schedule::end);
+        // Whoever asks from now on relies on what the old one had, too, as long as there is a way back.
+        let offers = new.services.iter().map(|service| {
+            let before = old.services.iter().find(|before| before.name == service.name);
+            before.unwrap_or(service).offer()
+        });
+        self.services.replace(id, offers.collect());
+    }
+
+    fn state_policy_of(&self, id: &str) -> StatePolicy {
+        let slots = self.slots.read();
+        let candidate = slots.get(id).and_then(|slot| slot.candidate.as_ref());
+        candidate.map(|candidate| candidate.manifest.state).unwrap_or_default()
+    }
+
+    fn version_of(&self, id: &str) -> String {
+        let slots = self.slots.read();
+        let candidate = slots.get(id).and_then(|slot| slot.candidate.as_ref());
+        candidate.map(|candidate| candidate.manifest.version.to_string()).unwrap_or_default()
+    }
+
+    fn tell(&self, id: &str, kind: HostEventKind) {
+        if let Some(slot) = self.slots.write().get(id) {
+            slot.tell(kind);
+        }
+    }
+}

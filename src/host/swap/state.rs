@@ -1,0 +1,114 @@
+//! An instance's state, asked for and handed over: on threads that may be lost, and within limits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_lite::future::block_on;
+use hotshoe_abi::{AbiBytes, AbiPlugin};
+
+use crate::config::SwapPolicy;
+use crate::contract::{Error, ErrorKind, Health, HealthStatus, Result};
+use crate::host::health::PATIENCE;
+use crate::host::slot::Running;
+use crate::lifecycle::{Phase, Worker};
+
+/// What is asked of an instance, where it may take for ever.
+pub(super) struct Asking<'a> {
+    pub(super) instance: &'a str,
+    pub(super) plugin: Arc<AbiPlugin>,
+}
+
+impl<'a> Asking<'a> {
+    /// Of what runs.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub(super) fn of(instance: &'a str, running: &Running) -> Result<Self> {
+        match running.plugin.clone() {
+            Some(plugin) => Ok(Self { instance, plugin }),
+            None => Err(Error::new(ErrorKind::IllegalState, "it has ended").with_plugin(instance)),
+        }
+    }
+
+    /// Its state; none if it has none.
+    ///
+    /// # Errors
+    /// Its own; if it takes too long; if there is too much of it.
+    pub(super) fn save(&self, policy: &SwapPolicy) -> Result<Option<AbiBytes>> {
+        let plugin = self.plugin.clone();
+        let saved = self.within(
+            policy.state_timeout,
+            "save its state",
+            Some("state_timeout"),
+            move || block_on(plugin.save_state()),
+        )?;
+        let Some(state) = saved.into_option() else { return Ok(None) };
+        let (size, most) = (state.as_slice().len() as u64, policy.max_state_bytes);
+        if size <= most {
+            return Ok(Some(state));
+        }
+        let message = format!("at most {most} bytes of state were expected, found {size}");
+        Err(Error::new(ErrorKind::ResourceLimit, message)
+            .with_plugin(self.instance)
+            .with_help("raise `max_state` in its `swap` table"))
+    }
+
+    /// Hands it a state.
+    ///
+    /// # Errors
+    /// Its own; if it takes too long.
+    pub(super) fn restore(&self, state: AbiBytes, policy: &SwapPolicy) -> Result<()> {
+        let plugin = self.plugin.clone();
+        self.within(policy.state_timeout, "restore the state", Some("state_timeout"), move || {
+            block_on(plugin.restore_state(state))
+        })
+    }
+
+    /// Whether it says that it is well, or at least not unwell.
+    ///
+    /// # Errors
+    /// What it says otherwise; if it takes too long.
+    pub(super) fn probe(&self) -> Result<()> {
+        let plugin = self.plugin.clone();
+        let health =
+            self.within(PATIENCE, "say how it is", None, move || block_on(plugin.health()))?;
+        let Health { status, message, .. } = crate::bridge::import_health(health);
+        if status != HealthStatus::Unhealthy {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Unavailable, format!("it says that it is not well: {message}"))
+            .with_plugin(self.instance))
+    }
+
+    /// Its end.
+    ///
+    /// # Errors
+    /// Its own; if it takes too long.
+    pub(super) fn stop(&self, limit: Duration) -> Result<()> {
+        let plugin = self.plugin.clone();
+        self.within(limit, "stop", Some("stop_timeout"), move || block_on(plugin.stop()))
+    }
+
+    fn within<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        what: &str,
+        key: Option<&str>,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let worker = Worker::spawn(self.instance, Phase::Run, Some(limit), move |_| work());
+        worker.wait().map_err(|error| {
+            if !error.is_timeout() {
+                return error;
+            }
+            let message = format!("it was expected to {what} within {limit:?}, it did not");
+            let help = match key {
+                Some(key) => format!("raise `{key}` if that needs longer"),
+                None => "tell the plugin's author".to_owned(),
+            };
+            Error::new(ErrorKind::Timeout, message)
+                .with_plugin(self.instance)
+                .with_help(format!("its thread was abandoned and may still run; {help}"))
+        })
+    }
+}
