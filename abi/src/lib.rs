@@ -84,8 +84,8 @@ pub use plugin::{
     AbiHealth, AbiPlugin, PluginObject, PluginVTable, PluginVTableRef, health_status,
 };
 pub use port::{
-    AbiPort, AbiTurn, Answering, Awaited, PortObject, PortOwner, PortState, PortTarget, PortVTable,
-    PortVTableRef, QUEUED, SAMPLE, Spare, Tally, Within, outcome, switch,
+    AbiPort, AbiTurn, Answering, Awaited, Begun, PortObject, PortOwner, PortState, PortTarget,
+    PortVTable, PortVTableRef, QUEUED, SAMPLE, Spare, Tally, Within, outcome, switch,
 };
 pub use request::{Request, RequestBuilder};
 pub use response::Response;

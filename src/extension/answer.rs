@@ -1,13 +1,14 @@
 //! What a method of an extension point returns: `Result<T>` at once, or [`Deferred`].
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hotshoe_abi::__stable::{RResult, StableAbi};
-use hotshoe_abi::{AbiFuture, AbiPort, Awaited, RawExtension, outcome};
+use hotshoe_abi::{AbiFuture, AbiPort, Awaited, Begun, outcome};
 
 use super::Crossing;
+use super::handle::{Later, Method};
 use crate::contract::{Error, Result};
 
 /// The return type of a method: always able to carry an error, because the other side may panic.
@@ -35,7 +36,8 @@ pub unsafe trait Answer: Sized {
     ///
     /// # Errors
     /// Whatever was in the way of the call: it has not begun.
-    fn through(port: &AbiPort, call: impl FnOnce(&RawExtension) -> Self::Wire) -> Result<Self>;
+    #[doc(hidden)]
+    fn through(port: &AbiPort, method: impl Method<Self::Wire>) -> Result<Self>;
 }
 
 // SAFETY: `RResult` of what the signature of `T` stands for.
@@ -59,12 +61,12 @@ unsafe impl<T: Crossing> Answer for Result<T> {
     }
 
     #[inline]
-    fn through(port: &AbiPort, call: impl FnOnce(&RawExtension) -> Self::Wire) -> Result<Self> {
+    fn through(port: &AbiPort, method: impl Method<Self::Wire>) -> Result<Self> {
         let ended = |wire: &Self::Wire| match wire {
             RResult::ROk(_) => outcome::DONE,
             RResult::RErr(error) => outcome::failed(error.kind()),
         };
-        Ok(match port.call(call, ended)? {
+        Ok(match port.call(|object| method.now(object), ended)? {
             RResult::ROk(value) => T::from_wire(value),
             RResult::RErr(error) => Err(error),
         })
@@ -86,6 +88,9 @@ pub struct Deferred<T: Crossing> {
     awaited: Option<Awaited>,
 }
 
+/// By which a call tells how it ended; none of these does but by whether it is an error.
+type Outcome<T> = fn(&Result<<T as Crossing>::Wire>) -> u32;
+
 impl<T: Crossing + 'static> Deferred<T> {
     /// Answers with the result of `future`.
     pub fn new(future: impl Future<Output = Result<T>> + Send + 'static) -> Self {
@@ -102,9 +107,7 @@ impl<T: Crossing> Future for Deferred<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
         let this = &mut *self;
         let polled = match (&mut this.awaited, &mut this.future) {
-            (Some(awaited), future) => {
-                awaited.poll(context, future, &mut None::<fn(&Result<T::Wire>) -> u32>)
-            }
+            (Some(awaited), future) => awaited.poll(context, future, &mut None::<Outcome<T>>),
             (None, Some(future)) => Pin::new(future).poll(context),
             (None, None) => unreachable!("without a port the future stays"),
         };
@@ -128,18 +131,36 @@ unsafe impl<T: Crossing + 'static> Answer for Deferred<T> {
         match (self.awaited, self.future) {
             (None, Some(future)) => future,
             // Somebody else's call goes on with it.
-            (Some(mut awaited), mut future) => {
-                AbiFuture::new(std::future::poll_fn(move |context| {
-                    awaited.poll(context, &mut future, &mut None::<fn(&Result<T::Wire>) -> u32>)
-                }))
-            }
+            (Some(mut awaited), mut future) => AbiFuture::new(poll_fn(move |context| {
+                awaited.poll(context, &mut future, &mut None::<Outcome<T>>)
+            })),
             (None, None) => unreachable!("without a port the future stays"),
         }
     }
 
     #[inline]
-    fn through(port: &AbiPort, call: impl FnOnce(&RawExtension) -> Self::Wire) -> Result<Self> {
-        let (future, awaited) = port.call_awaited(call)?;
+    fn through(port: &AbiPort, method: impl Method<Self::Wire>) -> Result<Self> {
+        let begun = port.begin()?;
+        if begun.is_queued() {
+            return Ok(Self::in_turn(begun, method.later()));
+        }
+        let (future, awaited) = begun.call(|object| method.now(object));
         Ok(Self { future: Some(future), awaited: Some(awaited) })
+    }
+}
+
+impl<T: Crossing + 'static> Deferred<T> {
+    /// Of a call that begins when it has its turn.
+    #[cold]
+    #[inline(never)]
+    fn in_turn(mut begun: Begun, call: Later<AbiFuture<'static, T::Wire>>) -> Self {
+        let future = AbiFuture::new(async move {
+            poll_fn(|context| begun.poll_turn(context)).await?;
+            let (future, mut awaited) = begun.call(call);
+            // Dropped before `awaited`, with which the call leaves.
+            let mut future = Some(future);
+            poll_fn(|context| awaited.poll(context, &mut future, &mut None::<Outcome<T>>)).await
+        });
+        Self { future: Some(future), awaited: None }
     }
 }

@@ -36,6 +36,23 @@ pub unsafe trait Crossing: Sized {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] if the other side sent what this type cannot be.
     fn from_wire(wire: Self::Wire) -> Result<Self>;
+
+    /// What is kept of an argument until a call that has to wait for its turn begins: a copy, if it is
+    /// only lent.
+    #[doc(hidden)]
+    type Kept: Send + 'static;
+
+    /// [`Wire`](Self::Wire), if `Self` were lent for so long.
+    #[doc(hidden)]
+    type Lent<'k>: 'k;
+
+    /// Instead of [`into_wire`](Self::into_wire).
+    #[doc(hidden)]
+    fn keep(self) -> Self::Kept;
+
+    /// To what crosses, once.
+    #[doc(hidden)]
+    fn lend(kept: &mut Self::Kept) -> Self::Lent<'_>;
 }
 
 macro_rules! as_is {
@@ -57,6 +74,17 @@ macro_rules! as_is {
             fn from_wire(wire: Self) -> Result<Self> {
                 Ok(wire)
             }
+
+            type Kept = Self;
+            type Lent<'k> = Self;
+
+            fn keep(self) -> Self {
+                self
+            }
+
+            fn lend(kept: &mut Self) -> Self {
+                *kept
+            }
         }
     )*};
 }
@@ -64,7 +92,10 @@ macro_rules! as_is {
 as_is!(u8, u16, u32, u64, usize, i8, i16, i32, i64, isize, f32, f64, bool, ());
 
 macro_rules! converted {
-    ($(<$($life:lifetime)?> $type:ty as $wire:ty = $name:literal: $to:expr, $from:expr;)*) => {$(
+    ($(
+        <$($life:lifetime)?> $type:ty as $wire:ty = $name:literal: $to:expr, $from:expr;
+        <$for:lifetime> $kept:ty as $lent:ty: $keep:expr, $lend:expr;
+    )*) => {$(
         // SAFETY: each name in the list below stands for one type.
         unsafe impl$(<$life>)? Crossing for $type {
             type Wire = $wire;
@@ -84,19 +115,38 @@ macro_rules! converted {
                 let from: fn($wire) -> Result<$type> = $from;
                 from(wire)
             }
+
+            type Kept = $kept;
+            type Lent<$for> = $lent;
+
+            fn keep(self) -> $kept {
+                let keep: fn($type) -> $kept = $keep;
+                keep(self)
+            }
+
+            fn lend(kept: &mut $kept) -> Self::Lent<'_> {
+                let lend: fn(&mut $kept) -> Self::Lent<'_> = $lend;
+                lend(kept)
+            }
         }
     )*};
 }
 
 converted! {
     <'a> &'a str as RStr<'a> = "&str": RStr::from_str, |wire| Ok(wire.as_str());
+        <'k> String as RStr<'k>: str::to_owned, |kept| RStr::from_str(kept);
     <'a> &'a [u8] as RSlice<'a, u8> = "&[u8]": RSlice::from_slice, |wire| Ok(wire.as_slice());
+        <'k> Vec<u8> as RSlice<'k, u8>: <[u8]>::to_vec, |kept| RSlice::from_slice(kept);
     <'a> &'a Call as &'a Call = "&Call": |call| call, Ok;
+        <'k> Call as &'k Call: Call::clone, |kept| kept;
     <> String as RString = "String": RString::from, |wire| Ok(wire.into_string());
+        <'k> String as RString: |text| text, |kept| std::mem::take(kept).into();
     <> Bytes as AbiBytes = "Bytes": AbiBytes::from, |wire| Ok(wire.into());
+        <'k> Bytes as AbiBytes: |bytes| bytes, |kept| std::mem::take(kept).into();
     <> char as u32 = "char": u32::from, |wire| char::from_u32(wire).ok_or_else(|| {
         Error::new(ErrorKind::InvalidInput, format!("{wire:#x} is no character"))
     });
+        <'k> char as u32: |letter| letter, |kept| u32::from(*kept);
 }
 
 // SAFETY: `ROption` of what the signature of `T` stands for.
@@ -116,6 +166,17 @@ unsafe impl<T: Crossing> Crossing for Option<T> {
     fn from_wire(wire: Self::Wire) -> Result<Self> {
         wire.into_option().map(T::from_wire).transpose()
     }
+
+    type Kept = Option<T::Kept>;
+    type Lent<'k> = ROption<T::Lent<'k>>;
+
+    fn keep(self) -> Self::Kept {
+        self.map(T::keep)
+    }
+
+    fn lend(kept: &mut Self::Kept) -> Self::Lent<'_> {
+        kept.as_mut().map(T::lend).into()
+    }
 }
 
 // SAFETY: `RVec` of what the signature of `T` stands for.
@@ -132,6 +193,17 @@ unsafe impl<T: Crossing> Crossing for Vec<T> {
 
     fn from_wire(wire: Self::Wire) -> Result<Self> {
         wire.into_iter().map(T::from_wire).collect()
+    }
+
+    type Kept = Vec<T::Kept>;
+    type Lent<'k> = RVec<T::Lent<'k>>;
+
+    fn keep(self) -> Self::Kept {
+        self.into_iter().map(T::keep).collect()
+    }
+
+    fn lend(kept: &mut Self::Kept) -> Self::Lent<'_> {
+        kept.iter_mut().map(T::lend).collect()
     }
 }
 
@@ -168,5 +240,53 @@ unsafe impl<T: Serialize + DeserializeOwned> Crossing for Json<T> {
             .with_help("both sides must use compatible versions of this type")
             .caused_by(&error)
         })
+    }
+
+    /// Its text, which may go where `T` must not.
+    type Kept = RString;
+    type Lent<'k> = RString;
+
+    fn keep(self) -> RString {
+        self.into_wire()
+    }
+
+    fn lend(kept: &mut RString) -> RString {
+        std::mem::take(kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of what is kept of a value, what the other side makes.
+    macro_rules! comes_back {
+        ($type:ty: $($value:expr),*) => {$({
+            let mut kept = <$type as Crossing>::keep($value);
+            let crossed = <$type as Crossing>::from_wire(<$type as Crossing>::lend(&mut kept));
+            assert_eq!(crossed.expect("it is what it was"), $value);
+        })*};
+    }
+
+    #[test]
+    fn what_is_kept_of_an_argument_is_all_of_it() {
+        comes_back!(u64: 7);
+        comes_back!(f32: -0.5);
+        comes_back!((): ());
+        comes_back!(char: '\u{10ffff}');
+        comes_back!(&str: "lent");
+        comes_back!(&[u8]: b"lent".as_slice());
+        comes_back!(String: "owned".to_owned());
+        comes_back!(Bytes: Bytes::from_static(b"shared"));
+        comes_back!(Option<&str>: Some("lent"), None);
+        comes_back!(Vec<Option<&[u8]>>: vec![Some(b"lent".as_slice()), None]);
+        comes_back!(Vec<Vec<String>>: vec![vec!["one".to_owned()], Vec::new()]);
+        comes_back!(Json<Vec<(u8, String)>>: Json(vec![(1, "one".to_owned())]));
+    }
+
+    #[test]
+    fn a_call_that_is_kept_does_not_need_the_one_that_was_lent() {
+        let mut kept = <&Call>::keep(&Call::builder().request_id("lent").build());
+        assert_eq!(<&Call>::lend(&mut kept).request_id(), Some("lent"));
     }
 }

@@ -44,8 +44,22 @@ pub trait Via: Clone + Send + Sync + 'static {
     fn info(&self) -> ExtensionInfoRef;
 
     /// One call.
-    fn call<A: Answer>(&self, call: impl FnOnce(&RawExtension) -> A::Wire) -> A;
+    fn call<A: Answer>(&self, method: impl Method<A::Wire>) -> A;
 }
+
+/// A method with its arguments, to be called once.
+#[doc(hidden)]
+pub trait Method<W> {
+    /// Calls it.
+    fn now(self, object: &RawExtension) -> W;
+
+    /// For a call that has to wait for its turn, which may outlast what the arguments borrow.
+    fn later(self) -> Later<W>;
+}
+
+/// A method with copies of its arguments.
+#[doc(hidden)]
+pub type Later<W> = Box<dyn FnOnce(&RawExtension) -> W + Send>;
 
 impl Via for AbiPort {
     fn info(&self) -> ExtensionInfoRef {
@@ -53,9 +67,42 @@ impl Via for AbiPort {
     }
 
     #[inline]
-    fn call<A: Answer>(&self, call: impl FnOnce(&RawExtension) -> A::Wire) -> A {
-        A::through(self, call).unwrap_or_else(A::failed)
+    fn call<A: Answer>(&self, method: impl Method<A::Wire>) -> A {
+        A::through(self, method).unwrap_or_else(A::failed)
     }
+}
+
+/// What the macro makes of a method of `X`.
+struct OfTable<X: ?Sized, T, N, K> {
+    arguments: T,
+    now: N,
+    keep: K,
+    _point: PhantomData<fn(&X)>,
+}
+
+impl<X, W, T, N, K, L> Method<W> for OfTable<X, T, N, K>
+where
+    X: ?Sized + ExtensionPoint,
+    N: FnOnce(*const (), &X::Table, T) -> W,
+    K: FnOnce(T) -> L,
+    L: FnOnce(*const (), &X::Table) -> W + Send + 'static,
+{
+    #[inline]
+    fn now(self, object: &RawExtension) -> W {
+        (self.now)(object.data(), table::<X>(object), self.arguments)
+    }
+
+    fn later(self) -> Later<W> {
+        let call = (self.keep)(self.arguments);
+        Box::new(move |object| call(object.data(), table::<X>(object)))
+    }
+}
+
+#[inline]
+fn table<X: ?Sized + ExtensionPoint>(object: &RawExtension) -> &X::Table {
+    // SAFETY: only what a handle calls gets here, and `Handle::new` compared the description of what
+    // each port leads to with that of `X`, method by method.
+    unsafe { &*object.table().cast::<X::Table>() }
 }
 
 impl<X: ?Sized + ExtensionPoint> Handle<X> {
@@ -84,15 +131,20 @@ impl<X: ?Sized + ExtensionPoint, V: Via> Handle<X, V> {
         self.via.info().version().as_str()
     }
 
-    /// One call, for the code that the macro writes.
+    /// One call, for the code that the macro writes: what calls the method with these arguments, and what
+    /// keeps copies of them for that.
     #[doc(hidden)]
     #[inline]
-    pub fn call<A: Answer>(&self, call: impl FnOnce(*const (), &X::Table) -> A::Wire) -> A {
-        self.via.call(|raw| {
-            // SAFETY: `new` compared the description of what each port leads to with that of `X`, method
-            // by method.
-            call(raw.data(), unsafe { &*raw.table().cast::<X::Table>() })
-        })
+    pub fn call<A: Answer, T, L>(
+        &self,
+        arguments: T,
+        now: impl FnOnce(*const (), &X::Table, T) -> A::Wire,
+        keep: impl FnOnce(T) -> L,
+    ) -> A
+    where
+        L: FnOnce(*const (), &X::Table) -> A::Wire + Send + 'static,
+    {
+        self.via.call(OfTable::<X, _, _, _> { arguments, now, keep, _point: PhantomData })
     }
 }
 

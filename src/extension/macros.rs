@@ -5,7 +5,18 @@
 /// Put it into a plain crate that providers and consumers share, never into a plugin crate. Every
 /// method takes `&self` and [`Crossing`](crate::extension::Crossing) arguments and returns
 /// `hotshoe::Result<T>` or [`Deferred<T>`](crate::Deferred): the other side may panic, and then
-/// there has to be room for an error.
+/// there has to be room for an error. What is borrowed is lent for the call; a call that has to wait for
+/// its turn lends a copy, so `&'static str` is no argument.
+///
+/// ```compile_fail,E0597
+/// hotshoe::extension_point! {
+///     /// Keeps what it is given.
+///     pub trait Keeper: "keeper", "1.0.0" {
+///         /// Its name from now on.
+///         fn name(&self, name: &'static str) -> hotshoe::Deferred<()>;
+///     }
+/// }
+/// ```
 ///
 /// ```
 /// hotshoe::extension_point! {
@@ -151,13 +162,29 @@ macro_rules! extension_point {
                 $(
                     #[inline]
                     fn $method(&self $(, $arg: $type)*) -> $answer {
-                        self.call(|this, table| {
-                            // SAFETY: the table was compared with this declaration when the handle
-                            // was made, and belongs to the value.
-                            unsafe {
-                                (table.$method)(this $(, <$type as Crossing>::into_wire($arg))*)
-                            }
-                        })
+                        self.call(
+                            ($($arg,)*),
+                            |this, table, ($($arg,)*)| {
+                                // SAFETY: the table was compared with this declaration when the
+                                // handle was made, and belongs to the value.
+                                unsafe {
+                                    (table.$method)(
+                                        this $(, <$type as Crossing>::into_wire($arg))*
+                                    )
+                                }
+                            },
+                            |($($arg,)*)| {
+                                $(let mut $arg = <$type as Crossing>::keep($arg);)*
+                                move |this, table| {
+                                    // SAFETY: as above.
+                                    unsafe {
+                                        (table.$method)(
+                                            this $(, <$type as Crossing>::lend(&mut $arg))*
+                                        )
+                                    }
+                                }
+                            },
+                        )
                     }
                 )*
             }

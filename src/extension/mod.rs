@@ -26,4 +26,7 @@ pub use pool::Pool;
 #[cfg(feature = "host")]
 pub(crate) use pool::all_refused;
 #[doc(hidden)]
-pub use {handle::Via, pool::Spread};
+pub use {
+    handle::{Later, Method, Via},
+    pool::Spread,
+};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hotshoe_abi::plain::Line;
 use hotshoe_abi::{AbiPort, ExtensionInfoRef, RawExtension, switch};
 
-use super::handle::Via;
+use super::handle::{Later, Method, Via};
 use super::{Answer, ExtensionPoint, Handle};
 use crate::contract::{Error, ErrorKind, Result};
 
@@ -122,12 +122,31 @@ impl Via for Spread {
     }
 
     #[inline]
-    fn call<A: Answer>(&self, call: impl FnOnce(&RawExtension) -> A::Wire) -> A {
+    fn call<A: Answer>(&self, method: impl Method<A::Wire>) -> A {
         let chosen = self.choose();
-        let mut call = Some(call);
-        let mut attempt =
-            |port: &AbiPort| A::through(port, |raw| call.take().expect("it begins once")(raw));
+        let mut method = Some(method);
+        let mut attempt = |port: &AbiPort| A::through(port, Once(&mut method));
         attempt(&self.0[chosen]).unwrap_or_else(|error| elsewhere(&self.0, chosen, error, attempt))
+    }
+}
+
+/// What several are asked to call, until one begins.
+struct Once<'a, M>(&'a mut Option<M>);
+
+impl<M> Once<'_, M> {
+    fn take(self) -> M {
+        self.0.take().expect("it begins once")
+    }
+}
+
+impl<W, M: Method<W>> Method<W> for Once<'_, M> {
+    #[inline]
+    fn now(self, object: &RawExtension) -> W {
+        self.take().now(object)
+    }
+
+    fn later(self) -> Later<W> {
+        self.take().later()
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use hotshoe::config::{BreakerPolicy, BulkheadPolicy, InstanceConfig};
 use hotshoe::monitor::{BreakerState, HostEventKind, Refusal};
 use hotshoe::settings::Quota;
-use hotshoe::{Call, ContributionStats, ErrorKind, PluginHost};
-use probe_api::Probe;
+use hotshoe::{Call, ContributionStats, ErrorKind, Json, PluginHost, Pool};
+use probe_api::{Probe, Shape};
 use serde_json::json;
 
 use crate::stage::{Stage, ask, execute, get, is_well, pending, refusal};
@@ -198,6 +198,50 @@ async fn a_call_that_blocks_its_thread_waits_for_its_turn_on_it(stage: Stage) {
     assert_eq!(blocked.join().unwrap().unwrap(), "probe");
 }
 
+async fn a_method_that_waits_for_its_turn_is_called_when_it_has_it(stage: Stage) {
+    let host = host(&stage, |instance| bulkhead(instance, 1, 2)).await;
+    let probe = host.service::<dyn Probe>().unwrap();
+    let pool = Pool::of([probe.clone()]).unwrap();
+    let told = |probe: &dyn Probe, number: u64| {
+        // Gone before the method is called.
+        let (lent, bytes) = (format!("lent {number}"), vec![1, 2, number as u8]);
+        let call = Call::builder().user(format!("user {number}"), ["some"]).build();
+        let shape = Shape { name: "line".into(), corners: vec![(3, 4)], colour: None };
+        let (words, perhaps) = (vec![&*lent, "word"], Some(&lent[..2]));
+        probe.told(&call, &lent, &bytes, words, perhaps, Json(shape))
+    };
+    let as_told = |number: u64| {
+        format!(
+            "(Some(\"user {number}\"), \"lent {number}\", [1, 2, {number}], \
+             [\"lent {number}\", \"word\"], Some(\"le\"), [(3, 4)])"
+        )
+    };
+    let noted = || stage.journal.count("probe: told");
+    assert_eq!(told(&probe, 1).await.unwrap(), as_told(1));
+
+    let first = pending(probe.never(), async {}).await;
+    let second = pending(told(&probe, 2), stage.a_while()).await;
+    let third = pending(told(&pool, 3), stage.a_while()).await;
+    assert_eq!((noted(), host.metrics_of("probe").unwrap().calls.waiting), (1, 2));
+    drop(first);
+    assert_eq!(noted(), 1, "nobody has come for it");
+    assert_eq!(second.await.unwrap(), as_told(2));
+    assert_eq!(third.await.unwrap(), as_told(3));
+    assert_eq!(noted(), 3);
+
+    // Nothing comes of one that is given up.
+    let first = pending(probe.never(), async {}).await;
+    drop(pending(told(&probe, 4), stage.a_while()).await);
+    drop(told(&pool, 5));
+    drop(first);
+    assert_eq!(noted(), 3);
+    is_well(&host).await;
+    let calls = host.metrics_of("probe").unwrap().calls;
+    assert_eq!((calls.places, calls.waiting, calls.pending), (0, 0, 0));
+    let service = counted(&host, "service probe");
+    assert_eq!((service.dropped, service.in_flight), (4, 0));
+}
+
 async fn calls_beyond_a_quota_are_refused_by_its_name(stage: Stage) {
     let quota = |count| Quota::per_hour(NonZeroU32::new(count).unwrap());
     let host = host(&stage, |instance| {
@@ -276,6 +320,7 @@ on_every_mount! {
     so_many_may_wait_for_their_turn_and_come_in_in_their_order,
     who_waits_for_a_turn_longer_than_a_call_may_take_is_told_so,
     a_call_that_blocks_its_thread_waits_for_its_turn_on_it,
+    a_method_that_waits_for_its_turn_is_called_when_it_has_it,
     calls_beyond_a_quota_are_refused_by_its_name,
     figures_tell_each_contribution_from_the_others,
 }

@@ -31,7 +31,22 @@ impl Awaited {
         Self { port, ticket, started, asks: ticket & QUEUED != 0, over: false }
     }
 
+    /// What is called, now: another may be there after the call has waited for its turn.
+    ///
+    /// # Safety
+    /// The targets of the port are `R`s.
+    ///
+    /// # Panics
+    /// If the call is not inside: it waits for its turn, or is over.
+    #[inline]
+    pub(super) unsafe fn target<R>(&self) -> &R {
+        assert!(!self.over && !self.is_queued(), "a call goes on when it has its turn");
+        // SAFETY: not null while somebody is inside; it is an `R`, by contract.
+        unsafe { &*self.port.state().target.load(Ordering::Acquire).cast::<R>() }
+    }
+
     /// Whether the call waits for its turn before it may begin.
+    #[inline]
     pub fn is_queued(&self) -> bool {
         self.ticket & QUEUED != 0
     }
@@ -56,9 +71,9 @@ impl Awaited {
 
     /// Polls what is awaited, unless it has to wait for its turn or has run out of time. It is dropped
     /// as soon as the call is over, before whoever waits for that hears of it.
-    #[inline]
     ///
     /// Once there is an answer, `outcome` tells how the call ended ([`outcome::of`] without one).
+    #[inline]
     pub fn poll<F, T, O>(
         &mut self,
         context: &mut Context<'_>,

@@ -1,5 +1,7 @@
 //! The port of a service: what is behind it is always a [`RawExtension`].
 
+use std::task::{Context, Poll};
+
 use abi_stable::StableAbi;
 
 use super::awaited::Awaited;
@@ -53,17 +55,47 @@ impl AbiPort {
         unsafe { self.raw.call(call, outcome) }
     }
 
-    /// Calls the object behind the port for an answer that has to be awaited; the call lasts as long as
-    /// [`Awaited`] does.
+    /// Begins a call for an answer that has to be awaited.
     ///
     /// # Errors
     /// Whatever is in the way of the call.
     #[inline]
-    pub fn call_awaited<T>(&self, call: impl FnOnce(&RawExtension) -> T) -> Result<(T, Awaited)> {
+    pub fn begin(&self) -> Result<Begun> {
         // SAFETY: as above.
-        let entered = unsafe { self.raw.enter(false)? };
-        let answer = call(entered.target());
-        Ok((answer, entered.awaited()))
+        Ok(Begun(unsafe { self.raw.enter::<RawExtension>(false)? }.awaited()))
+    }
+}
+
+/// A call of a service that has begun and has called nothing yet. Dropping it is giving it up.
+#[derive(Debug)]
+#[must_use = "a call that is dropped is given up"]
+pub struct Begun(Awaited);
+
+impl Begun {
+    /// Whether the call waits for its turn before it may go on.
+    #[inline]
+    pub fn is_queued(&self) -> bool {
+        self.0.is_queued()
+    }
+
+    /// Waits for its turn, if it has to.
+    ///
+    /// # Errors
+    /// The call is over.
+    pub fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
+        self.0.poll_turn(context)
+    }
+
+    /// Calls the object behind the port: the one that is there now. The call lasts as long as [`Awaited`]
+    /// does.
+    ///
+    /// # Panics
+    /// If it is not the call's turn, or the call is over.
+    #[inline]
+    pub fn call<T>(self, call: impl FnOnce(&RawExtension) -> T) -> (T, Awaited) {
+        // SAFETY: the port of a service leads to such an object.
+        let answer = call(unsafe { self.0.target() });
+        (answer, self.0)
     }
 }
 

@@ -63,6 +63,16 @@ hotshoe::extension_point! {
         fn never(&self) -> Deferred<()>;
         /// Panics before there is a future.
         fn panic_before(&self) -> Deferred<u64>;
+        /// Notes `told` at once; the answer is all of that in words.
+        fn told(
+            &self,
+            call: &Call,
+            lent: &str,
+            bytes: &[u8],
+            words: Vec<&str>,
+            perhaps: Option<&str>,
+            shape: Json<Shape>,
+        ) -> Deferred<String>;
     }
 }
 

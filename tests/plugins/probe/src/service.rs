@@ -125,6 +125,20 @@ impl Service for Own {
     fn panic_before(&self) -> Deferred<u64> {
         panic!("a method was told to panic before there was a future")
     }
+
+    fn told(
+        &self,
+        call: &Call,
+        lent: &str,
+        bytes: &[u8],
+        words: Vec<&str>,
+        perhaps: Option<&str>,
+        Json(shape): Json<Shape>,
+    ) -> Deferred<String> {
+        self.0.add("told");
+        let all = format!("{:?}", (call.user_id(), lent, bytes, words, perhaps, shape.corners));
+        Deferred::new(async move { Ok(all) })
+    }
 }
 
 impl other::Future for Own {
