@@ -130,6 +130,8 @@ mod services;
 pub mod settings;
 pub mod standard;
 #[cfg(feature = "host")]
+mod state;
+#[cfg(feature = "host")]
 mod supervise;
 #[cfg(feature = "host")]
 mod tasks;

@@ -20,6 +20,7 @@ const FLOORS: &[&[&str]] = &[
     &["verify"],
     &["resolve"],
     &["runtime"],
+    &["state"],
     &["config"],
     &["manifest"],
     &["testing"],

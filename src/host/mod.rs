@@ -13,6 +13,7 @@ mod facade;
 mod guarded;
 mod health;
 mod info;
+mod keep;
 mod log_level;
 mod operations;
 mod patrol;

@@ -12,6 +12,7 @@ use super::storage;
 use crate::config::{self, InstanceConfig, Linked};
 use crate::contract::{Error, ErrorKind};
 use crate::discover::{self, Candidate, Found, Source};
+use crate::manifest::StatePolicy;
 use crate::resolve::{self, Disabled, Need, Plan, Request};
 use crate::sdk::LinkedPlugin;
 
@@ -297,9 +298,13 @@ impl Core {
             .iter()
             .map(|candidate| (candidate.manifest.id.as_str(), &candidate.manifest))
             .collect();
+        // What for an instance needs the storage: it stops before it and starts after it.
         let with_storage = |instance: &InstanceConfig| {
-            let manifest = manifests.get(instance.plugin.as_str());
-            manifest.is_some_and(|manifest| self.may(instance, manifest, "storage"))
+            let manifest = manifests.get(instance.plugin.as_str())?;
+            if self.may(instance, manifest, "storage") {
+                return Some("the storage backend");
+            }
+            (manifest.state == StatePolicy::Kept).then_some("the storage backend, for its state")
         };
         let wanted: Vec<resolve::Candidate> = candidates
             .iter()
@@ -322,12 +327,9 @@ impl Core {
                 };
                 if let Some(storage) = storage
                     && storage != instance.id
-                    && with_storage(instance)
+                    && let Some(reason) = with_storage(instance)
                 {
-                    wish.needs.push(Need {
-                        instance: storage.to_owned(),
-                        reason: "the storage backend".into(),
-                    });
+                    wish.needs.push(Need { instance: storage.to_owned(), reason: reason.into() });
                 }
                 wish
             })

@@ -12,6 +12,7 @@ use super::assemble::Service;
 use super::collect::{Collector, Contributions};
 use super::context::InstanceContext;
 use super::core::{Core, Operation};
+use super::keep::{Keeper, Restored};
 use super::patrol::Beat;
 use super::plan::Intent;
 use super::slot::{Running, Slot};
@@ -49,6 +50,8 @@ pub(super) struct Order {
     pub(super) timeouts: Timeouts,
     /// What the instance before it left for it, until its worker takes it.
     pub(super) saved: Option<AbiBytes>,
+    /// What becomes of its state.
+    pub(super) keeper: Arc<Keeper>,
     pub(super) term: Arc<Term>,
     /// Which of all starts of the host this is.
     pub(super) start: u64,
@@ -251,6 +254,7 @@ impl Core {
         for warning in &slot.warnings {
             tracing::warn!(plugin = slot.id, "{}", Line(warning));
         }
+        let keeper = Arc::new(self.keeper(&slot.config, &candidate.manifest));
         let timeouts = self.config.timeouts_of(&slot.config);
         let supervisor = slot.supervisor.get_or_insert_with(|| {
             let policy = self.config.supervision_of(&slot.config);
@@ -273,6 +277,7 @@ impl Core {
             term: Term::new(supervisor.clone()),
             start: self.next_start(),
             saved: slot.saved.take(),
+            keeper,
             context: Arc::new(context),
         })
     }
@@ -393,6 +398,7 @@ impl Order {
             open: self.open,
             timeouts: self.timeouts.clone(),
             saved: self.saved.take(),
+            keeper: self.keeper.clone(),
             term: self.term.clone(),
             start: self.start,
         };
@@ -410,7 +416,13 @@ impl Order {
     /// From a candidate to a started instance, on the worker's thread.
     pub(super) fn mount(mut self, stage: &Stage) -> Result<Mounted> {
         let begin = Instant::now();
-        let plugin = self.create(stage)?;
+        let module = self.module(stage)?;
+        stage.enter(Phase::Initialize, self.timeouts.initialize)?;
+        let mut plugin = self.initialize(module)?;
+        if self.keeper.restore(&plugin, self.saved.take())? == Restored::PutAside {
+            drop(plugin);
+            plugin = self.initialize(module)?;
+        }
         stage.enter(Phase::Contribute, None)?;
         let contributions = self.contributions(&plugin)?;
         let started = self.reserve(contributions, stage).and_then(|contributions| {
@@ -418,18 +430,7 @@ impl Order {
             block_on(plugin.start())?;
             Ok(contributions)
         });
-        let contributions = started.and_then(|contributions| {
-            let Some(state) = self.saved.take() else { return Ok(contributions) };
-            // After `start`, as in an exchange; before any call goes in.
-            match block_on(plugin.restore_state(state)) {
-                Ok(()) => Ok(contributions),
-                Err(error) => {
-                    let _ = block_on(plugin.stop());
-                    Err(error)
-                }
-            }
-        });
-        let contributions = contributions.inspect_err(|_| {
+        let contributions = started.inspect_err(|_| {
             self.core.gateway.draft(|routes| routes.give_back(&self.config.id));
             // Dropped here, where the deadline holds, before anybody hears of the failure.
             drop(self.term.drain_rest(Instant::now()));
@@ -441,6 +442,11 @@ impl Order {
     pub(super) fn create(&self, stage: &Stage) -> Result<AbiPlugin> {
         let module = self.module(stage)?;
         stage.enter(Phase::Initialize, self.timeouts.initialize)?;
+        self.initialize(module)
+    }
+
+    /// An instance that has its settings.
+    fn initialize(&self, module: PluginModuleRef) -> Result<AbiPlugin> {
         let settings = self.settings()?;
         let context = AbiContext::new(self.context.clone());
         block_on(module.create()(context, settings.to_string().into())).map_err(|error| {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures_lite::future::block_on;
-use hotshoe_abi::__stable::ROption;
 use hotshoe_abi::AbiBytes;
 
 use super::core::Core;
+use super::keep::Keeper;
 use super::slot::Running;
 use crate::contract::{Error, Result};
 use crate::lifecycle::{Event, Phase, Worker};
@@ -89,16 +89,19 @@ impl Core {
                 let Some(slot) = slots.get_mut(&id) else { continue };
                 kept.extend(self.end_probation(slot).map(|old| (id.clone(), old)));
                 let Some(running) = slot.running.take() else { continue };
+                // Before the backend that may keep its state is withdrawn.
+                let candidate = slot.candidate.as_ref();
+                let keeper = candidate.map(|it| self.keeper(&slot.config, &it.manifest));
                 slot.step(Event::StopRequested);
                 slot.withdraw_restart();
-                stopping.push((id, running, self.config.timeouts_of(&slot.config).stop));
+                stopping.push((id, running, keeper, self.config.timeouts_of(&slot.config).stop));
             }
         }
         // Its routes stay until it has ended: whoever calls learns "not now" instead of "not here".
         // Its middleware stays only if a successor follows: what guards a path must not be open
         // while it is exchanged.
         self.gateway.draft(|routes| {
-            for (id, running, _) in &stopping {
+            for (id, running, ..) in &stopping {
                 running.term.close();
                 match saving {
                     Saving::Keep => routes.vacate(id),
@@ -110,7 +113,7 @@ impl Core {
         let kept: Vec<Worker<()>> =
             kept.into_iter().map(|(id, old)| self.retire(&id, old, None)).collect();
         let mut workers = Vec::new();
-        for (id, running, limit) in stopping {
+        for (id, running, keeper, limit) in stopping {
             self.services.withdraw(&id);
             self.withdraw_storage(&id);
             for subscription in &running.subscriptions {
@@ -119,7 +122,7 @@ impl Core {
             let (name, time) = (id.clone(), self.time.clone());
             let context = running.context.clone();
             let worker = Worker::spawn(&id, Phase::Stop, Some(limit), move |_| {
-                end(&name, running, limit, &time, saving)
+                end(&name, running, keeper, limit, &time, saving)
             });
             workers.push((id, context, worker));
         }
@@ -166,9 +169,9 @@ impl Core {
 /// What becomes of the state of an instance that ends.
 #[derive(Clone, Copy)]
 pub(super) enum Saving {
-    /// It is kept for the successor.
+    /// A successor gets it.
     Keep,
-    /// There is no successor.
+    /// There is no successor; it is gone, unless the plugin's is kept over the end of the host.
     Forget,
 }
 
@@ -177,6 +180,7 @@ pub(super) enum Saving {
 fn end(
     id: &str,
     running: Running,
+    keeper: Option<Keeper>,
     limit: Duration,
     time: &Timekeeper,
     saving: Saving,
@@ -215,16 +219,9 @@ fn end(
         tracing::warn!(plugin = id, threads = stuck, "stopped with threads that do not come back");
     }
     let Some(plugin) = &running.plugin else { return Ok(None) };
-    let saved = match saving {
-        Saving::Keep => block_on(plugin.save_state()).unwrap_or_else(|error| {
-            // The successor starts afresh; that is better than not at all.
-            tracing::error!(plugin = id, %error, "its state is lost");
-            ROption::RNone
-        }),
-        Saving::Forget => ROption::RNone,
-    };
+    let saved = keeper.map_or(Ok(None), |keeper| keeper.save(plugin, saving));
     let outcome = block_on(plugin.stop());
     running.context.end();
     drop((objects, rest));
-    outcome.map(|()| saved.into_option())
+    outcome.and(saved)
 }

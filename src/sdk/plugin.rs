@@ -121,12 +121,14 @@ pub trait Plugin: Sized + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// State for a successor; `None` if there is none.
+    /// State for a successor; `None` if there is none. The last call but [`stop`](Self::stop), after the
+    /// last request has been answered; not made if the manifest says `state = "none"`.
     fn save_state(&self) -> impl Future<Output = Result<Option<Bytes>>> + Send {
         std::future::ready(Ok(None))
     }
 
-    /// Takes over the state of a predecessor, between `initialize` and `start`.
+    /// Takes over the state of a predecessor, between `initialize` and `start`: perhaps one of another
+    /// version, or, with `state = "kept"`, of long ago. If it is refused, the instance does not start.
     fn restore_state(&self, state: Bytes) -> impl Future<Output = Result<()>> + Send {
         let _ = state;
         std::future::ready(Err(Error::new(

@@ -74,6 +74,7 @@ impl Core {
             candidate,
             open,
             timeouts: self.config.timeouts_of(&successor.config),
+            keeper: Arc::new(self.keeper(&successor.config, &successor.candidate.manifest)),
             term,
             start: self.next_start(),
             saved: None,

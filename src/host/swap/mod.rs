@@ -169,9 +169,12 @@ impl Core {
         let old_one = self.running(id, |slot| Asking::of(id, slot.running.as_ref()?).ok())?;
         let mut hold = Hold::new(old);
         let left_behind = old.quiet(hold.since + policy.drain_timeout);
-        let state = old_one.save(policy)?;
-        if let Some(state) = &state {
-            Asking::of(id, &new.running)?.restore(state.clone(), policy)?;
+        let state = match self.state_policy_of(id) {
+            StatePolicy::None => None,
+            StatePolicy::HandedOver | StatePolicy::Kept => old_one.save(policy)?,
+        };
+        if let Some(state) = state.clone().filter(|_| new.successor.has_state()) {
+            Asking::of(id, &new.running)?.restore(state, policy)?;
         }
         let before = self.lead_to(id, old, &new.running.term, &new.entries)?;
         hold.terms.push(new.running.term.clone());

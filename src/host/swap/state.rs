@@ -39,7 +39,7 @@ impl<'a> Asking<'a> {
         let saved = self.within(
             policy.state_timeout,
             "save its state",
-            Some("state_timeout"),
+            Some("swap.state_timeout"),
             move || block_on(plugin.save_state()),
         )?;
         let Some(state) = saved.into_option() else { return Ok(None) };
@@ -50,7 +50,7 @@ impl<'a> Asking<'a> {
         let message = format!("at most {most} bytes of state were expected, found {size}");
         Err(Error::new(ErrorKind::ResourceLimit, message)
             .with_plugin(self.instance)
-            .with_help("raise `max_state` in its `swap` table"))
+            .with_help("raise `swap.max_state_bytes`"))
     }
 
     /// Hands it a state.
@@ -59,7 +59,7 @@ impl<'a> Asking<'a> {
     /// Its own; if it takes too long.
     pub(super) fn restore(&self, state: AbiBytes, policy: &SwapPolicy) -> Result<()> {
         let plugin = self.plugin.clone();
-        self.within(policy.state_timeout, "restore the state", Some("state_timeout"), move || {
+        self.within(policy.state_timeout, "restore the state", Some("swap.state_timeout"), move || {
             block_on(plugin.restore_state(state))
         })
     }
