@@ -96,7 +96,8 @@ pub enum LoadFrom {
     /// backtraces find no symbols by the name of such a library.
     #[default]
     Memory,
-    /// From the path, for debugging: a file that is exchanged between check and load is loaded.
+    /// From the path, for debugging: a file that is exchanged between check and load is loaded. A
+    /// second build of one name is loaded from a copy all the same.
     Path,
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use hotshoe_abi::plain::Line;
 
-use super::{Candidate, Source};
+use super::Candidate;
 use crate::contract::{Error, ErrorKind, Result, ResultExt};
 use crate::verify::{Verdict, Verifier};
 
@@ -58,11 +58,7 @@ pub(crate) fn scan(directory: &Path, verifier: &Verifier) -> Result<Found> {
 /// Looks at one file.
 pub(crate) fn look_at(path: PathBuf, verifier: &Verifier, found: &mut Found) {
     match verifier.verify(&path) {
-        Ok(Verdict::Plugin(verified)) => found.candidates.push(Candidate {
-            manifest: verified.manifest,
-            source: Source::File(verified.file),
-            warning: verified.warning,
-        }),
+        Ok(Verdict::Plugin(verified)) => found.candidates.push((*verified).into()),
         Ok(Verdict::NoPlugin(reason)) => found.ignored.push((path, reason)),
         Err(error) => found.refused.push((path, error)),
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use crate::manifest::Manifest;
 use crate::sdk::LinkedPlugin;
-use crate::verify::LibraryFile;
+use crate::verify::{LibraryFile, Verified};
 
 /// A plugin that could be mounted.
 #[derive(Clone, Debug)]
@@ -19,6 +19,16 @@ pub(crate) struct Candidate {
     pub(crate) source: Source,
     /// What the operator should know although it may be mounted.
     pub(crate) warning: Option<String>,
+}
+
+impl From<Verified> for Candidate {
+    fn from(verified: Verified) -> Self {
+        Self {
+            manifest: verified.manifest,
+            source: Source::File(verified.file),
+            warning: verified.warning,
+        }
+    }
 }
 
 /// How a candidate arrives.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hotshoe_abi::{AbiEventHandler, AbiHandler, AbiPlugin, AbiStorage, AbiTask, RawExtension};
 use semver::Version;
 
+use super::libraries::InUse;
 use super::permissions::Permit;
 use super::start::{Mounted, Order};
 use crate::config::Lane;
@@ -27,6 +28,8 @@ pub(super) struct Assembled {
     pub(super) execute: Port<Arc<AbiPlugin>>,
     /// For what the host itself asks of it.
     pub(super) own: Port<Arc<AbiPlugin>>,
+    /// Its library, in use.
+    pub(super) library: Option<InUse>,
 }
 
 /// A subscription: its topics, its handler, and what allows it.
@@ -60,7 +63,7 @@ impl Order {
     /// # Errors
     /// A successor cannot be called like what it is to replace.
     pub(super) fn assemble(&self, mounted: Mounted) -> Result<Assembled> {
-        let Mounted { plugin, contributions: of, .. } = mounted;
+        let Mounted { plugin, library, contributions: of, .. } = mounted;
         let term = &self.term;
         let handlers = of.handlers.into_iter();
         let handlers = handlers.map(|of| self.handler(of)).collect::<Result<_>>()?;
@@ -106,6 +109,7 @@ impl Order {
             topics,
             tasks,
             storage,
+            library,
             execute: term.port(Contribution::Execute, plugin.clone())?,
             own: term.port(Contribution::Own, plugin.clone())?,
             plugin,

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_channel::{Receiver, Sender};
 use hotshoe_abi::PluginModuleRef;
-use hotshoe_abi::plain::Line;
 use parking_lot::{Mutex, RwLock};
 
+use super::libraries::Libraries;
 use super::log_level::Followers;
 use super::permissions::PermissionBook;
 use super::slot::Slot;
@@ -26,7 +26,7 @@ use crate::resolve::Report;
 use crate::runtime::{Background, Timekeeper};
 use crate::sdk::LinkedPlugin;
 use crate::services::ServiceRegistry;
-use crate::verify::{LibraryFile, Stamp, Verifier};
+use crate::verify::Verifier;
 
 /// One host.
 pub(crate) struct Core {
@@ -44,7 +44,7 @@ pub(crate) struct Core {
     pub(crate) slots: Slots,
     pub(crate) monitor: Monitor,
     /// Libraries that are open. They stay so, whatever becomes of their instances.
-    libraries: Mutex<HashMap<Identity, OpenLibrary>>,
+    pub(super) libraries: Libraries,
     pub(crate) found: RwLock<Findings>,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) events: EventBus,
@@ -91,38 +91,6 @@ impl Operation {
     }
 }
 
-/// By what an open library is known.
-#[derive(PartialEq, Eq, Hash)]
-enum Identity {
-    /// The digest of the bytes, if these and no others are loaded.
-    Bytes([u8; 32]),
-    /// Otherwise the path, since the system's loader knows it by that.
-    Path(PathBuf),
-}
-
-impl Identity {
-    fn of(file: &LibraryFile) -> Self {
-        match file.digest() {
-            Some(digest) => Self::Bytes(digest),
-            None => Self::Path(file.path().to_owned()),
-        }
-    }
-}
-
-/// An open library.
-struct OpenLibrary {
-    module: PluginModuleRef,
-    /// What its file was when it was verified.
-    stamp: Stamp,
-}
-
-impl OpenLibrary {
-    /// Whether the file holds another build by now.
-    fn differs_from(&self, file: &LibraryFile) -> bool {
-        file.digest().is_none() && self.stamp != *file.stamp()
-    }
-}
-
 /// What the last look at the sources found.
 #[derive(Default)]
 pub(crate) struct Findings {
@@ -154,7 +122,7 @@ impl Core {
             operation: Mutex::default(),
             slots: Slots::new(monitor.clone()),
             monitor,
-            libraries: Mutex::default(),
+            libraries: Libraries::default(),
             found: RwLock::default(),
             gateway: Arc::new(gateway),
             events: EventBus::new(background.clone()),
@@ -189,36 +157,10 @@ impl Core {
         self.shared.lock().entry(name.to_owned()).or_default().clone()
     }
 
-    /// Keeps a library that was opened, also if its instance fails: it is what will be there next time.
-    pub(super) fn keep_library(&self, file: &LibraryFile, module: PluginModuleRef) {
-        let library = OpenLibrary { module, stamp: file.stamp().clone() };
-        self.libraries.lock().insert(Identity::of(file), library);
-    }
-
-    /// Whether the library of this file is open.
-    pub(super) fn has_library(&self, file: &LibraryFile) -> bool {
-        self.libraries.lock().contains_key(&Identity::of(file))
-    }
-
-    /// The library of this file, if it is open.
-    pub(super) fn library(&self, instance: &str, file: &LibraryFile) -> Option<PluginModuleRef> {
-        let libraries = self.libraries.lock();
-        let library = libraries.get(&Identity::of(file))?;
-        if library.differs_from(file) {
-            tracing::warn!(
-                plugin = instance,
-                path = %Line(file.path().display()),
-                "the file has changed since it was opened: the code that is open goes on, until \
-                 the program is restarted or the new build gets another file name"
-            );
-        }
-        Some(library.module)
-    }
-
     /// The library that an instance's code is in, if it is open; none of a linked one.
     pub(super) fn library_of(&self, slot: &Slot) -> Option<PluginModuleRef> {
         let Source::File(file) = &slot.candidate.as_ref()?.source else { return None };
-        self.libraries.lock().get(&Identity::of(file)).map(|library| library.module)
+        self.libraries.open_of(file)
     }
 
     /// The running instance `id`, or why it is not there.
@@ -253,40 +195,7 @@ impl Drop for Core {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
-
     use super::*;
-    use crate::sdk::{Context, NoConfig, Plugin};
-
-    struct Nothing;
-
-    impl Plugin for Nothing {
-        type Config = NoConfig;
-
-        async fn initialize(_: Context, _: NoConfig) -> Result<Self> {
-            Ok(Self)
-        }
-    }
-
-    /// While the instance starts, say: what counts is what was verified, not what is there afterwards.
-    #[test]
-    fn a_file_that_was_exchanged_after_it_was_opened_is_told_from_the_library_that_is_open() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("libit.so");
-        let verified = |text: &str| {
-            std::fs::write(folder.path().join("new"), text).unwrap();
-            std::fs::rename(folder.path().join("new"), &path).unwrap();
-            LibraryFile::received(path.clone(), File::open(&path).unwrap()).unwrap()
-        };
-        let core = Core::bare();
-        let opened = verified("one build");
-        let exchanged = verified("another one");
-        core.keep_library(&opened, crate::plugin!(Nothing, id = "it").module());
-        let libraries = core.libraries.lock();
-        let library = &libraries[&Identity::of(&exchanged)];
-        assert!(library.differs_from(&exchanged));
-        assert!(!library.differs_from(&opened));
-    }
 
     #[test]
     fn what_is_wrong_with_a_file_is_news_until_it_was_said() {

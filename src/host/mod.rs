@@ -14,6 +14,7 @@ mod guarded;
 mod health;
 mod info;
 mod keep;
+mod libraries;
 mod log_level;
 mod operations;
 mod patrol;

@@ -118,7 +118,9 @@ impl Core {
         for slot in self.slots.read().values() {
             let Some(candidate) = &slot.candidate else { continue };
             let Source::File(file) = &candidate.source else { continue };
-            if slot.running.is_none() && !(retry.contains(&slot.id) && self.has_library(file)) {
+            if slot.running.is_none()
+                && !(retry.contains(&slot.id) && self.libraries.open_of(file).is_some())
+            {
                 continue;
             }
             let there = found.candidates.iter().any(|other| {

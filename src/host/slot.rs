@@ -10,6 +10,7 @@ use hotshoe_abi::{AbiBytes, AbiPlugin, AbiStorage};
 use super::assemble::{Service, Task, Topic};
 use super::context::InstanceContext;
 use super::health::Checkup;
+use super::libraries::InUse;
 use super::patrol::Beat;
 use super::swap::Probation;
 use super::watch::{Recovery, Watch};
@@ -76,6 +77,9 @@ pub(crate) struct Running {
     pub(super) checkup: Arc<Checkup>,
     pub(super) watch: Option<Watch>,
     pub(super) beat: Arc<Beat>,
+    /// Keeps its library from counting as retired; none of a linked one.
+    #[expect(dead_code, reason = "it is there to be dropped, after the plugin's objects")]
+    pub(super) library: Option<InUse>,
 }
 
 impl Slot {

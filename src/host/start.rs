@@ -13,6 +13,7 @@ use super::collect::{Collector, Contributions};
 use super::context::InstanceContext;
 use super::core::{Core, Operation};
 use super::keep::{Keeper, Restored};
+use super::libraries::{InUse, User};
 use super::patrol::Beat;
 use super::plan::Intent;
 use super::slot::{Running, Slot};
@@ -36,6 +37,7 @@ const SIDE_BY_SIDE: usize = 16;
 /// What a worker brings back.
 pub(super) struct Mounted {
     pub(super) plugin: Arc<AbiPlugin>,
+    pub(super) library: Option<InUse>,
     pub(super) contributions: Contributions,
     pub(super) took: std::time::Duration,
 }
@@ -46,7 +48,6 @@ pub(super) struct Order {
     pub(super) config: InstanceConfig,
     pub(super) candidate: Arc<Candidate>,
     pub(super) context: Arc<InstanceContext>,
-    pub(super) open: Option<PluginModuleRef>,
     pub(super) timeouts: Timeouts,
     /// What the instance before it left for it, until its worker takes it.
     pub(super) saved: Option<AbiBytes>,
@@ -244,10 +245,6 @@ impl Core {
         }
         let candidate = slot.candidate.clone()?;
         let data_dir = self.data_dir(&slot.id);
-        let open = match &candidate.source {
-            Source::File(file) => self.library(&slot.id, file),
-            Source::Linked(_) => None,
-        };
         let context = InstanceContext::new(self, &slot.config, &candidate, data_dir);
         slot.warnings = context.warnings();
         slot.warnings.extend(candidate.warning.clone());
@@ -272,7 +269,6 @@ impl Core {
             core: self.clone(),
             config: slot.config.clone(),
             candidate,
-            open,
             timeouts,
             term: Term::new(supervisor.clone()),
             start: self.next_start(),
@@ -320,6 +316,7 @@ impl Core {
             checkup: Arc::default(),
             watch: None,
             beat: Beat::new(),
+            library: made.library,
         };
         let mut slots = self.slots.write();
         if let Some(slot) = slots.get_mut(&id) {
@@ -395,7 +392,6 @@ impl Order {
             config: self.config.clone(),
             candidate: self.candidate.clone(),
             context: self.context.clone(),
-            open: self.open,
             timeouts: self.timeouts.clone(),
             saved: self.saved.take(),
             keeper: self.keeper.clone(),
@@ -416,7 +412,7 @@ impl Order {
     /// From a candidate to a started instance, on the worker's thread.
     pub(super) fn mount(mut self, stage: &Stage) -> Result<Mounted> {
         let begin = Instant::now();
-        let module = self.module(stage)?;
+        let (module, library) = self.module(stage)?;
         stage.enter(Phase::Initialize, self.timeouts.initialize)?;
         let mut plugin = self.initialize(module)?;
         if self.keeper.restore(&plugin, self.saved.take())? == Restored::PutAside {
@@ -435,14 +431,14 @@ impl Order {
             // Dropped here, where the deadline holds, before anybody hears of the failure.
             drop(self.term.drain_rest(Instant::now()));
         })?;
-        Ok(Mounted { plugin: Arc::new(plugin), contributions, took: begin.elapsed() })
+        Ok(Mounted { plugin: Arc::new(plugin), library, contributions, took: begin.elapsed() })
     }
 
-    /// The instance, constructed from its settings.
-    pub(super) fn create(&self, stage: &Stage) -> Result<AbiPlugin> {
-        let module = self.module(stage)?;
+    /// The instance, constructed from its settings; and its library, in use from now on.
+    pub(super) fn create(&self, stage: &Stage) -> Result<(AbiPlugin, Option<InUse>)> {
+        let (module, library) = self.module(stage)?;
         stage.enter(Phase::Initialize, self.timeouts.initialize)?;
-        self.initialize(module)
+        Ok((self.initialize(module)?, library))
     }
 
     /// An instance that has its settings.
@@ -457,39 +453,39 @@ impl Order {
         })
     }
 
-    /// The functions of the plugin.
-    pub(super) fn module(&self, stage: &Stage) -> Result<PluginModuleRef> {
+    /// The functions of the plugin, and its library, in use from now on.
+    pub(super) fn module(&self, stage: &Stage) -> Result<(PluginModuleRef, Option<InUse>)> {
         let file = match &self.candidate.source {
-            Source::Linked(plugin) => return Ok(plugin.module()),
+            Source::Linked(plugin) => return Ok((plugin.module(), None)),
             Source::File(file) => file,
         };
-        let module = match self.open {
-            Some(module) => module,
+        let libraries = &self.core.libraries;
+        let user = User { instance: self.config.id.clone(), start: self.start };
+        let (module, library) = match libraries.use_again(file, &user) {
+            Some(open) => open,
             None => {
                 self.preflight(file)?;
                 // What was given up meanwhile is not to run anything any more.
                 stage.check()?;
                 let module = load::open(file, &self.candidate.manifest)?;
                 self.attach_log(module);
-                self.core.keep_library(file, module);
-                module
+                (module, libraries.keep(file, module, user))
             }
         };
-        // The loader knows libraries by name: what is open under this path is what runs, whatever
-        // the file holds by now.
         let inside = Manifest::parse(module.manifest()().as_str())?;
         if inside != self.candidate.manifest {
             return Err(Error::new(
                 ErrorKind::Incompatible,
                 format!(
-                    "the file holds version {}, the library that is open under its name is version {}",
+                    "a manifest that the code agrees with was expected, the file says version {}, \
+                     its code says version {}",
                     self.candidate.manifest.version, inside.version
                 ),
             )
             .with_path(file.path())
-            .with_help("give the new build another file name, or restart the program"));
+            .with_help("the file was put together from two builds: build it again"));
         }
-        Ok(module)
+        Ok((module, Some(library)))
     }
 
     /// Tries the library in a child process, if the operator wants that.

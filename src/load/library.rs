@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hotshoe_abi::__stable::AbiHeaderRef;
@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::{layout, mismatch};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::manifest::Manifest;
-use crate::verify::LibraryFile;
+use crate::verify::{LibraryFile, Stamp};
 
 /// Fingerprints whose layouts were compared in full. Equal sources have equal layouts, so the
 /// comparison (most of the cost of a load) is needed once for each.
@@ -22,6 +22,10 @@ static CHECKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 /// What was opened from memory, by digest. The system's loader knows a file by its name and number,
 /// and opens it once; each copy has others.
 static OPENED: Mutex<BTreeMap<[u8; 32], Opened>> = Mutex::new(BTreeMap::new());
+
+/// What was opened from disk, by name. The system's loader takes another file of that name, or the
+/// same file with other bytes, for the library that it has open.
+static NAMED: Mutex<Vec<(PathBuf, Stamp)>> = Mutex::new(Vec::new());
 
 /// Locked while it is being opened.
 type Opened = Arc<Mutex<Option<Open>>>;
@@ -75,6 +79,18 @@ pub(crate) fn open(file: &LibraryFile, manifest: &Manifest) -> Result<PluginModu
 
 /// The library of a file, open from now on.
 fn library(file: &LibraryFile) -> Result<Open> {
+    let copied;
+    let file = if file.is_on_disk() && !may_go_by_name(file) {
+        copied = file.copied().map_err(|error| match error.kind() {
+            ErrorKind::Unsupported => {
+                error.with_help("give the new build another file name, or restart the program")
+            }
+            _ => error,
+        })?;
+        &copied
+    } else {
+        file
+    };
     let Some(digest) = file.digest() else { return open_library(file) };
     // Whoever wants the same bytes waits, as the system's loader would have it.
     let opened = OPENED.lock().entry(digest).or_default().clone();
@@ -84,6 +100,20 @@ fn library(file: &LibraryFile) -> Result<Open> {
     }
     let library = open_library(file)?;
     Ok(opened.insert(library).clone())
+}
+
+/// Whether the system's loader can tell this file by its name, now and from now on.
+fn may_go_by_name(file: &LibraryFile) -> bool {
+    let mut named = NAMED.lock();
+    // After the name it goes by the file's number.
+    let same =
+        |(path, stamp): &&(PathBuf, Stamp)| path == file.path() || stamp.is_same_file(file.stamp());
+    let mut known = named.iter().filter(same).peekable();
+    if known.peek().is_some() {
+        return known.all(|(_, stamp)| stamp == file.stamp());
+    }
+    named.push((file.path().to_owned(), file.stamp().clone()));
+    true
 }
 
 fn open_library(file: &LibraryFile) -> Result<Open> {
@@ -111,4 +141,34 @@ fn not_opened(error: &libloading::Error) -> Error {
     Error::new(ErrorKind::InvalidPlugin, "the system's loader refuses the library")
         .with_help("a library that it needs may be missing: `ldd` on the file says which")
         .caused_by(error)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_name_is_for_the_first_file_that_had_it_in_the_state_that_it_had() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, two] = ["libone.so", "libtwo.so"].map(|name| folder.path().join(name));
+        let looked_at = |path: &Path| LibraryFile::mapped_from(path);
+        fs::write(&one, "first").unwrap();
+        assert!(may_go_by_name(&looked_at(&one)));
+        assert!(may_go_by_name(&looked_at(&one)), "the loader has it open, and finds it");
+        // Open, as a library is: no other file gets its number.
+        let _open = fs::File::open(&one).unwrap();
+        // Another file under its name.
+        fs::write(folder.path().join("new"), "second").unwrap();
+        fs::rename(folder.path().join("new"), &one).unwrap();
+        assert!(!may_go_by_name(&looked_at(&one)));
+        // Other bytes in a file that is open, under another name.
+        fs::write(&two, "third").unwrap();
+        assert!(may_go_by_name(&looked_at(&two)));
+        let three = folder.path().join("libthree.so");
+        fs::rename(&two, &three).unwrap();
+        fs::write(&three, "fourth").unwrap();
+        assert!(!may_go_by_name(&looked_at(&three)));
+    }
 }

@@ -5,6 +5,10 @@
 //! one that is, the bytes were copied into memory and sealed against changes before they were
 //! verified, and are loaded from there. Nobody can exchange them.
 //!
+//! A file can also be copied because it is to be opened beside an earlier one of its name: the
+//! system's loader takes a name that it knows for the library that it knows. What is loaded from a
+//! copy is known by its digest, and whatever becomes of the file touches no running code.
+//!
 //! A copy costs a descriptor and memory from here until it is loaded. Beyond a quarter of the
 //! descriptors that the process may have, and beyond [`MOST_WAITING`], copies are given up and made
 //! again for loading; what is found then must be what was verified.
@@ -12,8 +16,8 @@
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
@@ -49,8 +53,8 @@ struct Inner {
 /// Where the bytes are that were verified.
 #[derive(Debug)]
 enum Bytes {
-    /// In the file.
-    OnDisk,
+    /// In the file; the digest, if it was loaded from a copy after all.
+    OnDisk(OnceLock<[u8; 32]>),
     /// In a sealed copy with this SHA-256 digest, or to be copied again.
     Sealed([u8; 32], Mutex<Option<(Arc<File>, Permit)>>),
     /// In a file that another process opened.
@@ -76,13 +80,19 @@ impl Loadable {
 impl LibraryFile {
     /// A file that is mapped from disk.
     pub(super) fn on_disk(path: PathBuf, stamp: Stamp) -> Self {
-        Self(Arc::new(Inner { path, stamp, bytes: Bytes::OnDisk }))
+        Self(Arc::new(Inner { path, stamp, bytes: Bytes::OnDisk(OnceLock::new()) }))
+    }
+
+    /// The file that is there now.
+    #[cfg(test)]
+    pub(crate) fn mapped_from(path: &Path) -> Self {
+        Self::on_disk(path.to_owned(), Stamp::of(&std::fs::metadata(path).unwrap()))
     }
 
     /// A file whose bytes, with this digest, were copied to `copy`.
     pub(super) fn sealed(path: PathBuf, stamp: Stamp, copy: File, digest: [u8; 32]) -> Self {
         let length = copy.metadata().map_or(u64::MAX, |metadata| metadata.len());
-        let held = Permit::take(length).map(|permit| (Arc::new(copy), permit));
+        let held = WAITING.permit(length).map(|permit| (Arc::new(copy), permit));
         let bytes = Bytes::Sealed(digest, Mutex::new(held));
         Self(Arc::new(Inner { path, stamp, bytes }))
     }
@@ -109,10 +119,59 @@ impl LibraryFile {
 
     /// SHA-256 of the bytes, if these and no others are loaded.
     pub(crate) fn digest(&self) -> Option<[u8; 32]> {
-        match self.0.bytes {
-            Bytes::Sealed(digest, _) => Some(digest),
-            _ => None,
+        match &self.0.bytes {
+            Bytes::Sealed(digest, _) => Some(*digest),
+            Bytes::OnDisk(copied) => copied.get().copied(),
+            Bytes::Received(_) => None,
         }
+    }
+
+    /// SHA-256 of the bytes, read for that if need be; none if the file is no longer what it was.
+    pub(crate) fn digest_now(&self) -> Option<[u8; 32]> {
+        self.digest().or_else(|| self.read_unchanged(|file| read_all(file, None, |_| {})).ok())
+    }
+
+    /// Whether this is the very build that the other one is, as far as that can still be known:
+    /// there is nothing to exchange.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no host swaps yet"))]
+    pub(crate) fn is_same_build(&self, other: &Self) -> bool {
+        // In one state a file has the same bytes.
+        if self.path() == other.path() && self.stamp() == other.stamp() {
+            return true;
+        }
+        self.digest_now().is_some_and(|digest| other.digest_now() == Some(digest))
+    }
+
+    /// Whether it is mapped from disk, under its own name.
+    pub(crate) fn is_on_disk(&self) -> bool {
+        matches!(self.0.bytes, Bytes::OnDisk(_))
+    }
+
+    /// The same file, loaded from a sealed copy; made now, if there is none.
+    ///
+    /// # Errors
+    /// As for [`to_load`](Self::to_load), and [`ErrorKind::Unsupported`] where the system has no such
+    /// memory or forbids it.
+    pub(crate) fn copied(&self) -> Result<Self> {
+        let Bytes::OnDisk(digest) = &self.0.bytes else { return Ok(self.clone()) };
+        let (copy, found) = self.read_unchanged(|file| seal(file, self.path(), |_| {}))?;
+        // Another one that was made meanwhile has the same bytes.
+        let _ = digest.set(found);
+        Ok(Self::sealed(self.path().to_owned(), self.stamp().clone(), copy, found))
+    }
+
+    /// Reads the file. Nothing vouches for its bytes, so they are those that were looked at only if
+    /// nothing has become of it, from then until it was read.
+    fn read_unchanged<T>(&self, read: impl FnOnce(&mut File) -> Result<T>) -> Result<T> {
+        let mut file = open(self.path())?;
+        let is_it = |file: &File| {
+            file.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == self.0.stamp)
+        };
+        if !is_it(&file) {
+            return Err(self.exchanged());
+        }
+        let read = read(&mut file)?;
+        if is_it(&file) { Ok(read) } else { Err(self.exchanged()) }
     }
 
     /// What was verified, under a name for the system's loader.
@@ -127,7 +186,7 @@ impl LibraryFile {
                 return Ok(Loadable { name: self.path().to_owned(), _open: None });
             }
             Bytes::Received(file) => file.clone(),
-            Bytes::OnDisk => return Err(self.exchanged()),
+            Bytes::OnDisk(_) => return Err(self.exchanged()),
         };
         Ok(Loadable { name: fresh_name(&open)?, _open: Some(open) })
     }
@@ -255,30 +314,41 @@ fn check_length(length: u64) -> Result<()> {
     Err(Error::new(
         ErrorKind::InvalidPlugin,
         format!(
-            "a pinned or signed library of at most {} MiB was expected, since all of it is read; \
-             this one has {length} bytes",
+            "a library of at most {} MiB was expected, since all of it is read; this one has \
+             {length} bytes",
             LARGEST >> 20
         ),
     )
     .with_help("build it without debug information, or move large data into a file beside it"))
 }
 
+/// The copies that wait for being loaded.
+#[derive(Debug)]
+struct Waiting {
+    copies: AtomicUsize,
+    /// How many bytes they have.
+    bytes: AtomicU64,
+}
+
+static WAITING: Waiting = Waiting::none();
+
 /// The right of one copy to wait for being loaded.
 #[derive(Debug)]
-struct Permit(u64);
+struct Permit {
+    among: &'static Waiting,
+    bytes: u64,
+}
 
-/// How many copies wait.
-static WAITING: AtomicUsize = AtomicUsize::new(0);
+impl Waiting {
+    const fn none() -> Self {
+        Self { copies: AtomicUsize::new(0), bytes: AtomicU64::new(0) }
+    }
 
-/// How many bytes they have.
-static WAITING_BYTES: AtomicU64 = AtomicU64::new(0);
-
-impl Permit {
-    fn take(bytes: u64) -> Option<Self> {
-        let before = WAITING.fetch_add(1, Ordering::Relaxed);
-        let bytes_before = WAITING_BYTES.fetch_add(bytes, Ordering::Relaxed);
+    fn permit(&'static self, bytes: u64) -> Option<Permit> {
+        let before = self.copies.fetch_add(1, Ordering::Relaxed);
+        let bytes_before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         // Made first: it counts down again if there were too many.
-        let permit = Self(bytes);
+        let permit = Permit { among: self, bytes };
         let fits = bytes_before.saturating_add(bytes) <= MOST_WAITING;
         (fits && before < descriptors() / 4).then_some(permit)
     }
@@ -286,8 +356,8 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        WAITING.fetch_sub(1, Ordering::Relaxed);
-        WAITING_BYTES.fetch_sub(self.0, Ordering::Relaxed);
+        self.among.copies.fetch_sub(1, Ordering::Relaxed);
+        self.among.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -306,17 +376,85 @@ fn descriptors() -> usize {
 mod tests {
     use super::*;
 
-    /// No other test of this program has copies waiting.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_copy_has_the_bytes_that_were_looked_at_whatever_becomes_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("libquota.so");
+        std::fs::write(&path, "one build").unwrap();
+        let looked_at = LibraryFile::mapped_from(&path);
+        assert_eq!(looked_at.digest(), None);
+        let copy = looked_at.copied().unwrap();
+        let digest = <[u8; 32]>::from(Sha256::digest("one build"));
+        assert_eq!((copy.digest(), looked_at.digest()), (Some(digest), Some(digest)));
+        // As `cp` does it.
+        std::fs::write(&path, "another").unwrap();
+        let mut text = String::new();
+        copy.reopen().unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "one build");
+        assert_eq!(copy.copied().unwrap().digest(), Some(digest));
+        let error = looked_at.copied().unwrap_err();
+        assert!(error.message().contains("exchanged or changed"), "{error}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_changes_while_it_is_copied_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("libquota.so");
+        std::fs::write(&path, "one build").unwrap();
+        let file = LibraryFile::mapped_from(&path);
+        let outcome = file.read_unchanged(|open| {
+            std::fs::write(&path, "half of an").unwrap();
+            seal(open, &path, |_| {})
+        });
+        assert!(outcome.unwrap_err().message().contains("exchanged or changed"));
+    }
+
+    #[test]
+    fn a_build_is_known_again_by_its_bytes_while_they_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            LibraryFile::mapped_from(&path)
+        };
+        let running = write("libquota.so", "one build");
+        assert!(LibraryFile::mapped_from(running.path()).is_same_build(&running));
+        assert!(write("same.so", "one build").is_same_build(&running));
+        assert!(!write("other.so", "two build").is_same_build(&running));
+        let other = write("libquota.so", "two build");
+        assert!(!other.is_same_build(&running), "not of the file that it has overwritten");
+        write("libquota.so", "one build, and more");
+        assert!(!write("same.so", "one build").is_same_build(&running), "nobody knows any more");
+    }
+
+    /// Its bytes are gone from the disk, its digest is not.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_build_that_was_copied_is_known_again_for_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("libquota.so");
+        std::fs::write(&path, "one build").unwrap();
+        let running = LibraryFile::mapped_from(&path).copied().unwrap();
+        std::fs::write(&path, "another").unwrap();
+        assert!(!LibraryFile::mapped_from(&path).is_same_build(&running));
+        std::fs::write(&path, "one build").unwrap();
+        assert!(LibraryFile::mapped_from(&path).is_same_build(&running));
+    }
+
     #[test]
     fn copies_wait_in_memory_up_to_a_limit_and_one_of_any_size_may() {
         assert!(check_length(LARGEST).is_ok());
         assert!(check_length(LARGEST + 1).is_err());
-        let large = Permit::take(LARGEST).expect("it fits");
-        assert!(Permit::take(1).is_none());
+        // Those of other tests do not count.
+        static WAITING: Waiting = Waiting::none();
+        let large = WAITING.permit(LARGEST).expect("it fits");
+        assert!(WAITING.permit(1).is_none());
         drop(large);
-        let some = Permit::take(MOST_WAITING - 10).expect("it fits");
-        assert!(Permit::take(11).is_none());
-        assert!(Permit::take(10).is_some(), "what was refused does not count");
+        let some = WAITING.permit(MOST_WAITING - 10).expect("it fits");
+        assert!(WAITING.permit(11).is_none());
+        assert!(WAITING.permit(10).is_some(), "what was refused does not count");
         drop(some);
     }
 }

@@ -34,12 +34,13 @@ fn not_made(error: rustix::io::Errno) -> Error {
         (
             "files in memory that can be executed were expected, this system forbids them \
              (vm.memfd_noexec)",
-            "set `vm.memfd_noexec` to 0 or 1; or `load_from = \"path\"` in [plugins.security], if \
-             nobody else can write to the plugin directory",
+            "set `vm.memfd_noexec` to 0 or 1; what is only pinned or signed also starts with \
+             `load_from = \"path\"` in [plugins.security], if nobody else can write to the plugin \
+             directory",
         )
     } else {
         (
-            "a pinned or signed plugin is copied into memory, which failed",
+            "the plugin is copied into memory, which failed",
             "give the process more memory or descriptors",
         )
     };

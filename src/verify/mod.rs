@@ -20,4 +20,4 @@ mod verifier;
 
 pub(crate) use library_file::LibraryFile;
 pub(crate) use stamp::Stamp;
-pub(crate) use verifier::{Verdict, Verifier, manifest_of, peek};
+pub(crate) use verifier::{Verdict, Verified, Verifier, manifest_of, peek};

@@ -16,6 +16,11 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
+    /// Whether these are states of one file, whatever its name.
+    pub(crate) fn is_same_file(&self, other: &Self) -> bool {
+        self.identity.is_some() && self.identity == other.identity
+    }
+
     pub(crate) fn of(metadata: &Metadata) -> Self {
         #[cfg(unix)]
         let (identity, changed) = {

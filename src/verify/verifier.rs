@@ -20,6 +20,8 @@ use crate::manifest::Manifest;
 pub(crate) struct Verifier {
     policy: SecurityPolicy,
     keys: Keys,
+    /// Whether every file is loaded from a sealed copy, whatever the policy says of it.
+    copies: bool,
 }
 
 /// What became of a file.
@@ -56,7 +58,14 @@ impl Verifier {
                  \"off\" if you trust every file in the directory",
             ));
         }
-        Ok(Self { policy, keys })
+        Ok(Self { policy, keys, copies: false })
+    }
+
+    /// Copies every plugin that it accepts: for directories in which files are overwritten while
+    /// they are in use.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no host watches directories yet"))]
+    pub(crate) fn with_copies(self) -> Self {
+        Self { copies: true, ..self }
     }
 
     /// Opens a file and checks it. Nothing of it runs.
@@ -65,10 +74,25 @@ impl Verifier {
     /// Why it may not be loaded: with expected, found and what to do, and the plugin's id as far as
     /// it is known.
     pub(crate) fn verify(&self, path: &Path) -> Result<Verdict> {
-        self.verify_file(path).map_err(|error| error.with_phase("verify").with_path(path))
+        self.judge(path, self.copies)
     }
 
-    fn verify_file(&self, path: &Path) -> Result<Verdict> {
+    /// As [`verify`](Self::verify), of a file that is to be opened beside an earlier one, perhaps of
+    /// the same name: it has a sealed copy and a digest, whatever the policy says.
+    ///
+    /// # Errors
+    /// As for [`verify`](Self::verify), and [`ErrorKind::Unsupported`] where the system has no such
+    /// memory or forbids it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no host swaps yet"))]
+    pub(crate) fn verify_copy(&self, path: &Path) -> Result<Verdict> {
+        self.judge(path, true)
+    }
+
+    fn judge(&self, path: &Path, copy: bool) -> Result<Verdict> {
+        self.verify_file(path, copy).map_err(|error| error.with_phase("verify").with_path(path))
+    }
+
+    fn verify_file(&self, path: &Path, copy: bool) -> Result<Verdict> {
         let (file, metadata) = match regular::open(path) {
             Ok(opened) => opened,
             Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
@@ -82,7 +106,7 @@ impl Verifier {
             Inspection::NoPlugin(reason) => return Ok(Verdict::NoPlugin(reason)),
         };
         let id = found.manifest.id.clone();
-        self.verify_plugin(path, file, stamp, *found)
+        self.verify_plugin(path, file, stamp, *found, copy)
             .map(|verified| Verdict::Plugin(Box::new(verified)))
             .map_err(|error| error.with_plugin(id))
     }
@@ -93,14 +117,20 @@ impl Verifier {
         file: File,
         stamp: Stamp,
         found: Inspected,
+        copy: bool,
     ) -> Result<Verified> {
         // What costs nothing comes first, though it is not final for bytes that may still change.
         self.check(&found)?;
-        if !self.needs_bytes(&found.manifest) {
+        let mut verified = if self.needs_bytes(&found.manifest) {
+            self.verify_bytes(path, file, stamp, found, copy)?
+        } else {
             let file = LibraryFile::on_disk(path.to_owned(), stamp);
-            return Ok(Verified { manifest: found.manifest, file, warning: None });
+            Verified { manifest: found.manifest, file, warning: None }
+        };
+        if copy {
+            verified.file = verified.file.copied()?;
         }
-        self.verify_bytes(path, file, stamp, found)
+        Ok(verified)
     }
 
     /// Checks what a library says of itself.
@@ -144,6 +174,7 @@ impl Verifier {
         mut file: File,
         stamp: Stamp,
         found: Inspected,
+        copy: bool,
     ) -> Result<Verified> {
         let id = found.manifest.id.as_str();
         let claim = match self.policy.signatures {
@@ -170,7 +201,7 @@ impl Verifier {
             }
         };
         let (digest, sealed) = match self.policy.load_from {
-            LoadFrom::Memory => {
+            from if copy || from == LoadFrom::Memory => {
                 let (copy, digest) = library_file::seal(&mut file, path, update)?;
                 (digest, Some(copy))
             }
@@ -255,4 +286,56 @@ fn read(file: &File) -> Result<Inspection> {
         file.metadata().describe_as(ErrorKind::Io, "the file's size cannot be read")?.len();
     let cache = ReadCache::new(file);
     inspect(&cache, length)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// One of the plugins of the tests; Cargo builds it beside this program.
+    fn library() -> std::path::PathBuf {
+        let folder = std::env::current_exe().unwrap();
+        folder.with_file_name("libplain.so")
+    }
+
+    fn verified(verdict: Result<Verdict>) -> LibraryFile {
+        match verdict {
+            Ok(Verdict::Plugin(verified)) => verified.file,
+            other => panic!("a plugin was expected, found {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_copy_is_made_of_one_file_or_of_all_whatever_the_policy_says() {
+        let from_path = SecurityPolicy { load_from: LoadFrom::Path, ..Default::default() };
+        let wanted = SecurityPolicy { signatures: Signatures::Warn, ..from_path.clone() };
+        for policy in [SecurityPolicy::default(), from_path, wanted] {
+            let verifier = Verifier::new(policy).unwrap();
+            let path = library();
+            assert_eq!(verified(verifier.verify(&path)).digest(), None);
+            let digest = verified(verifier.verify_copy(&path)).digest();
+            assert!(digest.is_some());
+            let verifier = verifier.with_copies();
+            assert_eq!(verified(verifier.verify(&path)).digest(), digest);
+        }
+    }
+
+    /// A pin holds for the copy, and the copy is made although the policy does without.
+    #[test]
+    fn a_pinned_file_that_would_be_loaded_by_its_path_is_copied_too() {
+        let path = library();
+        let manifest = peek(&path).unwrap();
+        let digest = verified(Verifier::new(Default::default()).unwrap().verify_copy(&path));
+        let digest = Sha256::from_bytes(digest.digest().unwrap());
+        for (pin, accepted) in [(digest, true), (Sha256::from_bytes([7; 32]), false)] {
+            let versions = [(manifest.version.clone(), vec![pin])].into();
+            let policy = SecurityPolicy {
+                load_from: LoadFrom::Path,
+                pins: [(manifest.id.clone(), versions)].into(),
+                ..Default::default()
+            };
+            let verdict = Verifier::new(policy).unwrap().verify_copy(&path);
+            assert_eq!(verdict.is_ok(), accepted, "{verdict:?}");
+        }
+    }
 }

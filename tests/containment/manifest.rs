@@ -60,8 +60,8 @@ fn not_utf8(mount: Mount) {
 
 fn lying_about_its_version(mount: Mount) {
     assert_snapshot!(Cage::new(mount, "manifest_lies_about_its_version").refusal(""), @r"
-    [incompatible, load] problem: plugin `manifest-lies-about-its-version` failed to load: the file holds version 9.0.0, the library that is open under its name is version 1.0.0
-      help: give the new build another file name, or restart the program
+    [incompatible, load] problem: plugin `manifest-lies-about-its-version` failed to load: a manifest that the code agrees with was expected, the file says version 9.0.0, its code says version 1.0.0
+      help: the file was put together from two builds: build it again
     ");
 }
 

@@ -198,7 +198,7 @@ fn a_library_that_is_too_large_is_not_copied() {
     let (told, state) = start(&rig, &signer.required());
     assert_eq!(state, "failed");
     assert_snapshot!(told, @"
-    problem: plugin `faulty` failed to verify: a pinned or signed library of at most 512 MiB was expected, since all of it is read; this one has _ bytes
+    problem: plugin `faulty` failed to verify: a library of at most 512 MiB was expected, since all of it is read; this one has _ bytes
       file: <folder>/plugins/libfaulty.so
       help: build it without debug information, or move large data into a file beside it
     ");

@@ -62,17 +62,12 @@ impl Core {
 
     fn order_beside(self: &Arc<Self>, id: &str, term: Arc<Term>, successor: &Successor) -> Order {
         let candidate = successor.candidate.clone();
-        let open = match &candidate.source {
-            Source::File(file) => self.library(id, file),
-            Source::Linked(_) => None,
-        };
         let data_dir = self.data_dir(id);
         let context = InstanceContext::new(self, &successor.config, &candidate, data_dir);
         Order {
             core: self.clone(),
             config: successor.config.clone(),
             candidate,
-            open,
             timeouts: self.config.timeouts_of(&successor.config),
             keeper: Arc::new(self.keeper(&successor.config, &successor.candidate.manifest)),
             term,
@@ -112,7 +107,8 @@ impl Core {
         let (made, took) = made.inspect_err(|_| {
             abandon(id, order.context.clone(), order.term.clone());
         })?;
-        let Assembled { plugin, entries, services, topics, tasks, storage, execute, own } = made;
+        let Assembled { plugin, entries, services, topics, tasks, storage, execute, own, library } =
+            made;
         let running = Running {
             plugin: Some(plugin),
             context: order.context.clone(),
@@ -128,6 +124,7 @@ impl Core {
             checkup: Arc::default(),
             watch: None,
             beat: Beat::new(),
+            library,
         };
         let (load_time, started) = (took, order.start);
         Ok(Generation { running, successor, entries, warnings, load_time, started })
@@ -190,10 +187,10 @@ fn abandon(id: &str, context: Arc<InstanceContext>, term: Arc<Term>) {
 /// From a candidate to a started instance, on the worker's thread, without any sign of it outside.
 fn mount_beside(order: Order, stage: &Stage) -> Result<Mounted> {
     let begin = Instant::now();
-    let plugin = order.create(stage)?;
+    let (plugin, library) = order.create(stage)?;
     stage.enter(Phase::Contribute, None)?;
     let contributions = order.contributions(&plugin)?;
     stage.enter(Phase::Start, order.timeouts.start)?;
     block_on(plugin.start())?;
-    Ok(Mounted { plugin: Arc::new(plugin), contributions, took: begin.elapsed() })
+    Ok(Mounted { plugin: Arc::new(plugin), library, contributions, took: begin.elapsed() })
 }

@@ -59,9 +59,12 @@ impl<'a> Asking<'a> {
     /// Its own; if it takes too long.
     pub(super) fn restore(&self, state: AbiBytes, policy: &SwapPolicy) -> Result<()> {
         let plugin = self.plugin.clone();
-        self.within(policy.state_timeout, "restore the state", Some("swap.state_timeout"), move || {
-            block_on(plugin.restore_state(state))
-        })
+        self.within(
+            policy.state_timeout,
+            "restore the state",
+            Some("swap.state_timeout"),
+            move || block_on(plugin.restore_state(state)),
+        )
     }
 
     /// Whether it says that it is well, or at least not unwell.
