@@ -158,8 +158,8 @@ pub use extension::{Deferred, Handle, Json, Pool};
 pub use gateway::{GatewayService, HttpBody};
 #[cfg(feature = "host")]
 pub use host::{
-    Execution, HeapUse, Mount, PluginHost, PluginHostBuilder, PluginInfo, PluginMetrics,
-    StartReport, SwapReport, TaskInfo,
+    Execution, HeapUse, LibraryMemory, Mount, PluginHost, PluginHostBuilder, PluginInfo,
+    PluginMetrics, RetiredLibrary, StartReport, SwapReport, TaskInfo,
 };
 #[cfg(feature = "host")]
 pub use metrics::Figure;

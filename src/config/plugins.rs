@@ -57,6 +57,11 @@ pub struct PluginsConfig {
     pub feature_flags: BTreeMap<String, bool>,
     /// How many plugins may run at most.
     pub max_plugins: Option<NonZeroU32>,
+    /// How many libraries may be retired before the next swap is refused. Code is never unloaded, so
+    /// each one that a swap leaves behind keeps its memory until the program ends. 120 by default: an
+    /// update every week for two years, and 16 for those that were rolled back. With 0 nothing that was
+    /// loaded is swapped.
+    pub max_retired: u32,
     /// Whether one plugin that cannot be started stops all, and `start` fails. `false` by default.
     pub strict: bool,
     /// Below this folder each instance gets one of its own. Read from a file, a relative path starts
@@ -72,6 +77,9 @@ pub struct PluginsConfig {
     pub instances: BTreeMap<String, InstanceConfig>,
 }
 
+/// Two years of weekly updates, and some that were rolled back.
+const MAX_RETIRED: u32 = 2 * 52 + 16;
+
 impl Default for PluginsConfig {
     fn default() -> Self {
         Self {
@@ -86,6 +94,7 @@ impl Default for PluginsConfig {
             watch_debounce: Duration::from_millis(500),
             feature_flags: BTreeMap::new(),
             max_plugins: None,
+            max_retired: MAX_RETIRED,
             strict: false,
             data_dir: None,
             storage: None,
@@ -184,6 +193,10 @@ fn read_keys(
     plugins.max_plugins = found.and_then(|entry| {
         entry.above_zero(report, "to start no plugin at all write enabled = false")
     });
+    let found = section.take("max_retired", report);
+    plugins.max_retired = found
+        .and_then(|entry| entry.whole(report, "a whole number from 0 to 4294967295"))
+        .unwrap_or(plugins.max_retired);
     let found = section.take("data_dir", report);
     plugins.data_dir = found
         .and_then(|entry| entry.text(report, "the path of a folder"))

@@ -11,7 +11,11 @@ use std::time::SystemTime;
 
 use hotshoe_abi::PluginModuleRef;
 use parking_lot::Mutex;
+use semver::Version;
 
+use super::retired::RetiredLibrary;
+use crate::config::Sha256;
+use crate::manifest::Manifest;
 use crate::verify::{LibraryFile, Stamp};
 
 /// All libraries that a host has opened, in that order.
@@ -21,12 +25,15 @@ pub(crate) struct Libraries(Arc<Mutex<Vec<Open>>>);
 /// One that is open.
 struct Open {
     module: PluginModuleRef,
+    plugin: String,
+    version: Version,
     /// Where it came from, last.
     path: PathBuf,
     /// What the file was then.
     stamp: Stamp,
     /// SHA-256 of the bytes, if they were loaded from a copy.
     digest: Option<[u8; 32]>,
+    opened: SystemTime,
     users: BTreeSet<User>,
     /// All instances that have used it.
     guests: BTreeSet<String>,
@@ -88,7 +95,13 @@ impl Libraries {
 
     /// Takes in a library that was opened, in use by `user`. It stays if the instance fails: it is what
     /// will be there next time.
-    pub(crate) fn keep(&self, file: &LibraryFile, module: PluginModuleRef, user: User) -> InUse {
+    pub(crate) fn keep(
+        &self,
+        file: &LibraryFile,
+        manifest: &Manifest,
+        module: PluginModuleRef,
+        user: User,
+    ) -> InUse {
         let mut all = self.0.lock();
         let at = match all.iter().position(|open| open.is_of(file)) {
             // Two instances opened it side by side; or the bytes of a copy came in another file.
@@ -100,9 +113,12 @@ impl Libraries {
             None => {
                 all.push(Open {
                     module,
+                    plugin: manifest.id.clone(),
+                    version: manifest.version.clone(),
                     path: file.path().to_owned(),
                     stamp: file.stamp().clone(),
                     digest: file.digest(),
+                    opened: SystemTime::now(),
                     users: BTreeSet::new(),
                     guests: BTreeSet::new(),
                     retired: None,
@@ -111,6 +127,16 @@ impl Libraries {
             }
         };
         self.enter(&mut all, at, user)
+    }
+
+    /// All that are retired, those that were opened first in front. Of their memory nothing is known yet.
+    pub(super) fn retired(&self) -> Vec<Retired> {
+        self.0.lock().iter().filter_map(Open::retired).collect()
+    }
+
+    /// How many are retired.
+    pub(super) fn count_retired(&self) -> usize {
+        self.0.lock().iter().filter(|open| open.retired.is_some()).count()
     }
 
     fn enter(&self, all: &mut [Open], at: usize, user: User) -> InUse {
@@ -126,6 +152,31 @@ impl Libraries {
         let mut all = self.0.lock();
         all[at].users.remove(user);
         retire(&mut all);
+    }
+}
+
+/// What is retired, and where its code is.
+pub(super) struct Retired {
+    pub(super) library: RetiredLibrary,
+    pub(super) code: usize,
+}
+
+impl Open {
+    /// What is told of it, if it is retired.
+    fn retired(&self) -> Option<Retired> {
+        let library = RetiredLibrary {
+            plugin: self.plugin.clone(),
+            version: self.version.clone(),
+            path: self.path.clone(),
+            digest: self.digest.map(Sha256::from_bytes),
+            instances: self.guests.iter().cloned().collect(),
+            opened: self.opened,
+            retired: self.retired?,
+            copy: self.digest.map(|_| self.stamp.length()),
+            memory: None,
+        };
+        // Any function of it will do.
+        Some(Retired { library, code: self.module.manifest() as usize })
     }
 }
 
@@ -162,6 +213,10 @@ mod tests {
         crate::plugin!(Nothing, id = "it").module()
     }
 
+    fn manifest() -> Manifest {
+        Manifest::parse(crate::plugin!(Nothing, id = "it").manifest_text()).unwrap()
+    }
+
     fn user(instance: &str, start: u64) -> User {
         User { instance: instance.into(), start }
     }
@@ -182,7 +237,7 @@ mod tests {
         let libraries = Libraries::default();
         let opened = put(&path, "one build");
         let _held = std::fs::File::open(&path).unwrap();
-        let _used = libraries.keep(&opened, module(), user("it", 0));
+        let _used = libraries.keep(&opened, &manifest(), module(), user("it", 0));
         let exchanged = put(&path, "another one");
         assert!(libraries.open_of(&exchanged).is_none());
         assert!(libraries.open_of(&opened).is_some());
@@ -196,15 +251,94 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let libraries = Libraries::default();
         let first = put(&folder.path().join("libit.so"), "one build").copied().unwrap();
-        let used = libraries.keep(&first, module(), user("it", 0));
+        let used = libraries.keep(&first, &manifest(), module(), user("it", 0));
         let again = put(&folder.path().join("libother.so"), "one build");
         assert!(libraries.open_of(&again).is_none(), "it would be mapped from disk");
         assert!(libraries.open_of(&again.copied().unwrap()).is_some());
         // What was to be mapped from disk turned out to be those bytes, and is known from now on.
-        drop(libraries.keep(&again, module(), user("it", 1)));
+        drop(libraries.keep(&again, &manifest(), module(), user("it", 1)));
         assert!(libraries.open_of(&LibraryFile::mapped_from(again.path())).is_some());
         assert!(libraries.open_of(&first).is_some());
         assert_eq!(libraries.0.lock().len(), 1);
         drop(used);
+    }
+
+    /// Opens a build for an instance.
+    struct Builds {
+        folder: tempfile::TempDir,
+        libraries: Libraries,
+    }
+
+    impl Builds {
+        fn new() -> Self {
+            Self { folder: tempfile::tempdir().unwrap(), libraries: Libraries::default() }
+        }
+
+        fn open(&self, name: &str, user: User) -> InUse {
+            let path = self.folder.path().join(name);
+            if !path.exists() {
+                std::fs::write(&path, name).unwrap();
+            }
+            let file = LibraryFile::mapped_from(&path);
+            match self.libraries.use_again(&file, &user) {
+                Some((_, used)) => used,
+                None => self.libraries.keep(&file, &manifest(), module(), user),
+            }
+        }
+
+        /// The names of what is retired.
+        fn retired(&self) -> Vec<String> {
+            let name = |retired: Retired| {
+                retired.library.path.file_name().unwrap().to_str().unwrap().to_owned()
+            };
+            let retired: Vec<_> = self.libraries.retired().into_iter().map(name).collect();
+            assert_eq!(retired.len(), self.libraries.count_retired());
+            retired
+        }
+    }
+
+    #[test]
+    fn what_an_instance_has_left_for_another_build_is_retired_once_nothing_of_it_is_left() {
+        let builds = Builds::new();
+        let old = builds.open("old.so", user("it", 0));
+        let new = builds.open("new.so", user("it", 1));
+        assert!(builds.retired().is_empty(), "both generations live");
+        drop(old);
+        assert_eq!(builds.retired(), ["old.so"]);
+        drop(new);
+        assert_eq!(builds.retired(), ["old.so"], "who has stopped may come back");
+        let again = builds.open("old.so", user("it", 2));
+        assert_eq!(builds.retired(), ["new.so"], "what is used again is not retired");
+        drop(again);
+    }
+
+    #[test]
+    fn a_build_that_failed_beside_one_that_goes_on_is_retired() {
+        let builds = Builds::new();
+        let _old = builds.open("old.so", user("it", 0));
+        drop(builds.open("broken.so", user("it", 1)));
+        assert_eq!(builds.retired(), ["broken.so"]);
+    }
+
+    #[test]
+    fn a_build_that_came_after_the_old_one_had_stopped_retires_it_too() {
+        let builds = Builds::new();
+        drop(builds.open("old.so", user("it", 0)));
+        assert!(builds.retired().is_empty());
+        let _new = builds.open("new.so", user("it", 1));
+        assert_eq!(builds.retired(), ["old.so"]);
+    }
+
+    #[test]
+    fn a_build_that_several_share_is_retired_when_all_of_them_have_gone_on() {
+        let builds = Builds::new();
+        let (a, b) = (builds.open("old.so", user("a", 0)), builds.open("old.so", user("b", 1)));
+        let _new = builds.open("new.so", user("a", 2));
+        drop(a);
+        drop(b);
+        assert!(builds.retired().is_empty(), "`b` may come back");
+        let b = builds.open("new.so", user("b", 3));
+        assert_eq!(builds.retired(), ["old.so"]);
+        drop(b);
     }
 }

@@ -13,6 +13,7 @@ use super::info::{Execution, PluginInfo};
 use super::operations::first_of;
 use super::plugin_metrics::PluginMetrics;
 use super::report::StartReport;
+use super::retired::RetiredLibrary;
 use crate::config::FaultRule;
 use crate::contract::{
     Call, Error, ErrorKind, Health, Request, Response, Result, ResultExt, Storage,
@@ -489,6 +490,13 @@ impl PluginHost {
     #[cfg(feature = "metrics")]
     pub fn record_metrics(&self) {
         self.core().record_metrics();
+    }
+
+    /// Libraries that are open and that nobody uses any more, since their instances have gone on to
+    /// other builds; those that were opened first in front. See [`RetiredLibrary`]. Reading what they
+    /// have of the memory takes some milliseconds in a large program.
+    pub fn retired(&self) -> Vec<RetiredLibrary> {
+        self.core().retired()
     }
 
     /// Makes calls of an instance go wrong, for tests of applications, for as long as what this returns

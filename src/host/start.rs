@@ -469,7 +469,7 @@ impl Order {
                 stage.check()?;
                 let module = load::open(file, &self.candidate.manifest)?;
                 self.attach_log(module);
-                (module, libraries.keep(file, module, user))
+                (module, libraries.keep(file, &self.candidate.manifest, module, user))
             }
         };
         let inside = Manifest::parse(module.manifest()().as_str())?;

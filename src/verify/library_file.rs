@@ -423,7 +423,7 @@ mod tests {
         assert!(LibraryFile::mapped_from(running.path()).is_same_build(&running));
         assert!(write("same.so", "one build").is_same_build(&running));
         assert!(!write("other.so", "two build").is_same_build(&running));
-        let other = write("libquota.so", "two build");
+        let other = write("libquota.so", "a longer build");
         assert!(!other.is_same_build(&running), "not of the file that it has overwritten");
         write("libquota.so", "one build, and more");
         assert!(!write("same.so", "one build").is_same_build(&running), "nobody knows any more");

@@ -21,6 +21,11 @@ impl Stamp {
         self.identity.is_some() && self.identity == other.identity
     }
 
+    /// How many bytes it has.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
     pub(crate) fn of(metadata: &Metadata) -> Self {
         #[cfg(unix)]
         let (identity, changed) = {

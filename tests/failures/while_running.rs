@@ -97,6 +97,49 @@ fn another_build_of_the_same_version_in_the_same_file_is_opened_once_by_restarts
     host.stop().wait().unwrap();
 }
 
+/// Until the program ends, and told until it is used again.
+#[test]
+fn a_build_that_a_restart_leaves_behind_is_retired_with_its_memory() {
+    let rig = Rig::new();
+    let file = rig.make("outdated", "1.0.0", &[]);
+    let first = std::fs::read(&file).unwrap();
+    let replace = |bytes: &[u8]| {
+        rig.write("new", bytes);
+        std::fs::rename(rig.plugin("new"), &file).unwrap();
+    };
+    let (host, _) = rig.start("[plugins.outdated]\nconfig.threshold = 1");
+    host.restart("outdated").wait().unwrap();
+    assert_eq!(host.retired(), [], "it goes on with the same build");
+    for build in ["second", "third"] {
+        replace(&[&first, build.as_bytes()].concat());
+        host.restart("outdated").wait().unwrap();
+    }
+    let retired = host.retired();
+    assert_eq!(retired.len(), 2);
+    for (library, copied) in retired.iter().zip([false, true]) {
+        assert_eq!((library.plugin.as_str(), &library.path), ("outdated", &file));
+        assert_eq!(library.version.to_string(), "1.0.0");
+        assert_eq!(library.instances, ["outdated"]);
+        assert_eq!(
+            library.digest.is_some(),
+            copied,
+            "the first one of the name is mapped from disk"
+        );
+        let length = (first.len() + "second".len()) as u64;
+        assert_eq!(library.copy, copied.then_some(length));
+        if cfg!(target_os = "linux") {
+            let memory = library.memory.expect("Linux tells");
+            assert!(memory.resident >= memory.private && memory.private > 0, "{memory:?}");
+        }
+    }
+    replace(&[&first[..], b"second"].concat());
+    host.restart("outdated").wait().unwrap();
+    let now: Vec<_> = host.retired().into_iter().map(|library| library.digest).collect();
+    assert_eq!(now.len(), 2);
+    assert!(!now.contains(&retired[1].digest), "what is used again is not retired");
+    host.stop().wait().unwrap();
+}
+
 #[test]
 fn another_version_in_another_file_is_taken_by_a_restart() {
     let rig = Rig::with("faulty");

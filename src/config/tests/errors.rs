@@ -73,10 +73,11 @@ strict = 1
 data_dir = ''
 storage = ['x']
 linked = 'some'
+max_retired = -1
 "
         ),
         @r#"
-    13 problems in app.toml:
+    14 problems in app.toml:
     app.toml:3:11: plugins.enabled: expected true or false, found the text "yes"; write it without quotes
     app.toml:4:13: plugins.directory: expected the path of a folder, found the number 5
     app.toml:5:14: plugins.load_order: expected a list of ids or types, found the text "a"; write it as ["a", "b"]
@@ -90,6 +91,7 @@ linked = 'some'
     app.toml:13:12: plugins.data_dir: expected the path of a folder, found an empty text
     app.toml:14:11: plugins.storage: expected the id of an instance, or its type, found a list
     app.toml:15:10: plugins.linked: expected "all" or a list of plugin ids, found the text "some"
+    app.toml:16:15: plugins.max_retired: expected a whole number from 0 to 4294967295, found the number -1
     "#
     );
 }

@@ -54,6 +54,7 @@ const WORDS: &[&str] = &[
     "loadTimeout",
     "load_timeout",
     "max_plugins",
+    "max_retired",
     "linked",
     "limits",
     "calls",

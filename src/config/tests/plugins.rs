@@ -19,8 +19,15 @@ fn nothing_said_is_the_default() {
     assert_eq!(plugins.timeouts.stop, Duration::from_secs(10));
     assert_eq!(plugins.timeouts.call, None);
     assert_eq!(plugins.linked, None);
+    assert_eq!(plugins.max_retired, 120);
     assert_eq!(plugins.security.signatures, Signatures::Off);
     assert_eq!(plugins.security.rpath, Rpath::Refuse);
+}
+
+#[test]
+fn as_many_libraries_may_be_retired_as_is_said_or_none() {
+    assert_eq!(config("[plugins]\nmax_retired = 7").plugins.max_retired, 7);
+    assert_eq!(config("[plugins]\nmax_retired = 0").plugins.max_retired, 0);
 }
 
 #[test]

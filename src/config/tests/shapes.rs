@@ -16,6 +16,7 @@ start_timeout = "3s"
 stop_timeout = "2s"
 call_timeout = "1s"
 max_plugins = 7
+max_retired = 9
 strict = true
 data_dir = "data"
 storage = "a"
