@@ -121,6 +121,8 @@ pub mod monitor;
 #[cfg(feature = "host")]
 pub mod preflight;
 #[cfg(feature = "host")]
+pub mod replay;
+#[cfg(feature = "host")]
 pub mod resolve;
 #[cfg(feature = "host")]
 mod runtime;

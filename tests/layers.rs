@@ -12,6 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["bin"],
     &["host"],
     &["gateway", "services", "events", "tasks", "metrics"],
+    &["replay"],
     &["supervise"],
     &["monitor"],
     &["lifecycle"],

@@ -1,7 +1,7 @@
 //! One request's way: middleware by middleware, then the handler.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hotshoe_abi::{AbiFuture, AbiHandler, AbiMiddleware, Chain, outcome};
@@ -11,6 +11,7 @@ use super::guard::{AsItIs, Link, LinkClock, Watching};
 use super::routes::Matched;
 use crate::config::FailurePolicy;
 use crate::contract::{ErrorKind, Request, Response, Result};
+use crate::replay::Track;
 use crate::supervise::Port;
 
 /// A handler in force.
@@ -24,6 +25,8 @@ pub(crate) struct HandlerEntry {
     pub(crate) vacant: bool,
     /// A predecessor had the route: if this instance does not come up, it stays vacant.
     pub(crate) inherited: AtomicBool,
+    /// Takes down its calls, while they are recorded.
+    pub(crate) track: Option<Arc<Track>>,
 }
 
 impl HandlerEntry {
@@ -42,6 +45,32 @@ impl HandlerEntry {
             start: self.start,
             vacant: true,
             inherited: AtomicBool::new(true),
+            track: None,
+        }
+    }
+
+    /// The same, recorded or not.
+    pub(super) fn tracked(&self, track: Option<Arc<Track>>) -> Self {
+        Self {
+            instance: self.instance.clone(),
+            version: self.version.clone(),
+            port: self.port.clone(),
+            start: self.start,
+            vacant: self.vacant,
+            inherited: AtomicBool::new(self.inherited.load(Ordering::Relaxed)),
+            track,
+        }
+    }
+
+    /// What is called of its handler.
+    pub(super) fn call(
+        &self,
+        request: Request,
+    ) -> impl for<'x> FnOnce(&'x AbiHandler) -> AbiFuture<'x, Response> + Send + use<> {
+        let track = self.track.clone();
+        move |handler| match track {
+            None => handler.handle(request),
+            Some(track) => track.handle(request, |request| handler.handle(request)),
         }
     }
 }
@@ -207,7 +236,7 @@ impl Links {
         match &self.end {
             Matched::Handler(entry) => {
                 let received = request.body_len();
-                let answer = entry.port.ask(move |handler| handler.handle(request), answered);
+                let answer = entry.port.ask(entry.call(request), answered);
                 let mut response = answer.await?;
                 let sent = response.body_len();
                 entry.port.count_bytes(received.unwrap_or_default(), sent.unwrap_or_default());

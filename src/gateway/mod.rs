@@ -13,8 +13,8 @@ mod routes;
 
 #[cfg(feature = "tower")]
 pub use self::http::{GatewayService, HttpBody};
-use chain::Way;
 pub(crate) use chain::{HandlerEntry, MiddlewareEntry, Passing};
+use chain::{Way, answered};
 pub(crate) use routes::{Entries, Routes};
 
 use std::hash::{BuildHasher, RandomState};
@@ -26,6 +26,7 @@ use hotshoe_abi::plain::Line;
 use parking_lot::Mutex;
 
 use crate::contract::{Error, ErrorKind, Request, Response, Result};
+use crate::replay::{Recorder, Track};
 use crate::runtime::Timekeeper;
 
 /// The routes of one host.
@@ -68,6 +69,44 @@ impl Gateway {
     pub(crate) fn publish(&self) {
         let draft = self.draft.lock();
         self.current.store(Arc::new(draft.clone()));
+    }
+
+    /// Has the calls of an instance's handlers taken down that were mounted by this start, at once.
+    pub(crate) fn record(&self, instance: &str, start: u64, recorder: &Arc<Recorder>) {
+        self.retrack(|entry, method, path| {
+            (entry.instance == instance && entry.start == start && !entry.vacant)
+                .then(|| recorder.track(method, path))
+        });
+    }
+
+    /// Has nothing taken down by this one any more.
+    pub(crate) fn end_recording(&self, recorder: &Arc<Recorder>) {
+        self.retrack(|entry, _, _| {
+            let track = entry.track.as_ref()?;
+            Arc::ptr_eq(&track.recorder, recorder).then_some(None)
+        });
+    }
+
+    /// Changes the routes to be, and those in force: what else is to be is not put in force by that.
+    fn retrack(&self, change: impl Fn(&HandlerEntry, &str, &str) -> Option<Option<Arc<Track>>>) {
+        // Whoever publishes holds it, too.
+        let mut draft = self.draft.lock();
+        draft.retrack(&change);
+        let mut current = Routes::clone(&self.current.load());
+        current.retrack(&change);
+        self.current.store(Arc::new(current));
+    }
+
+    /// Sends a request to the handler of one instance, past middleware; none if it has none for such a
+    /// request. Nothing of it is taken down.
+    pub(crate) async fn handle_by(
+        &self,
+        instance: &str,
+        mut request: Request,
+    ) -> Option<Result<Response>> {
+        let found = self.current.load().find(&mut request);
+        let entry = found.by(instance)?.clone();
+        Some(entry.port.ask(move |handler| handler.handle(request), answered).await)
     }
 
     /// Sends a request through middleware to its handler.

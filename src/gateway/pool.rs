@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use hotshoe_abi::AbiHandler;
-
 use super::HandlerEntry;
 use super::chain::answered;
 use crate::contract::{Request, Response, Result};
@@ -31,7 +29,7 @@ impl Pool {
             let begun = entry.port.begin(
                 || {
                     let request = given.take().expect("it begins once");
-                    move |handler: &AbiHandler| handler.handle(request)
+                    entry.call(request)
                 },
                 answered,
             );

@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 use super::pool::Pool;
 use super::{HandlerEntry, MiddlewareEntry, refuse};
 use crate::contract::{Request, Result};
+use crate::replay::Track;
 use crate::supervise::tries;
 
 /// Routes and middleware in force.
@@ -42,6 +43,13 @@ impl Route {
         match self {
             Self::One(entry) => std::slice::from_ref(entry),
             Self::Pool(pool) => &pool.0,
+        }
+    }
+
+    fn entries_mut(&mut self) -> &mut [Arc<HandlerEntry>] {
+        match self {
+            Self::One(entry) => std::slice::from_mut(entry),
+            Self::Pool(pool) => &mut Arc::make_mut(pool).0,
         }
     }
 
@@ -107,6 +115,18 @@ pub(super) enum Matched {
     Nothing,
     /// The path is there, for these methods.
     OtherMethods(String),
+}
+
+impl Matched {
+    /// The handler of this instance.
+    pub(super) fn by(&self, instance: &str) -> Option<&Arc<HandlerEntry>> {
+        let entries = match self {
+            Self::Handler(entry) => std::slice::from_ref(entry),
+            Self::Pool(pool) => &pool.0,
+            Self::Nothing | Self::OtherMethods(_) => &[],
+        };
+        entries.iter().find(|entry| entry.instance == instance)
+    }
 }
 
 impl Routes {
@@ -270,6 +290,50 @@ impl Routes {
             // The pattern was in the table a moment ago, so it can be again.
             if self.paths.insert(&path, methods.clone()).is_ok() {
                 self.patterns.insert(path, methods);
+            }
+        }
+    }
+
+    /// The routes of an instance: method and path.
+    pub(crate) fn of(&self, instance: &str) -> Vec<(String, String)> {
+        let mut own = Vec::new();
+        for (path, methods) in &self.patterns {
+            for (method, route) in &**methods {
+                let mut entries = route.entries().iter();
+                if entries.any(|entry| entry.instance == instance && !entry.vacant) {
+                    own.push((method.clone(), path.clone()));
+                }
+            }
+        }
+        own
+    }
+
+    /// Exchanges what takes down the calls of handlers, where `change` says so; it is given their method
+    /// and path.
+    pub(super) fn retrack(
+        &mut self,
+        change: impl Fn(&HandlerEntry, &str, &str) -> Option<Option<Arc<Track>>>,
+    ) {
+        let patterns = self.patterns.iter_mut();
+        for (path, methods) in patterns {
+            let mut changed = Methods::clone(methods);
+            let mut any = false;
+            for (method, route) in &mut changed {
+                for entry in route.entries_mut() {
+                    if let Some(track) = change(entry, method, path) {
+                        *entry = Arc::new(entry.tracked(track));
+                        any = true;
+                    }
+                }
+            }
+            if !any {
+                continue;
+            }
+            let changed = Arc::new(changed);
+            self.paths.remove(path);
+            // The pattern was in the table a moment ago, so it can be again.
+            if self.paths.insert(path, changed.clone()).is_ok() {
+                *methods = changed;
             }
         }
     }

@@ -132,6 +132,7 @@ impl Order {
             start: self.start,
             vacant: false,
             inherited: Default::default(),
+            track: None,
         };
         Ok((method, path, Arc::new(entry)))
     }

@@ -138,6 +138,7 @@ impl Core {
                 start: self.next_start(),
                 vacant: false,
                 inherited: Default::default(),
+                track: None,
             }))
         };
         let each = format!("{}/{{instance}}", path.trim_end_matches('/'));

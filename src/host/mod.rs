@@ -24,6 +24,7 @@ mod plan;
 mod plugin_metrics;
 mod pools;
 mod public;
+mod recording;
 mod report;
 mod retired;
 mod slot;

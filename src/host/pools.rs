@@ -6,15 +6,17 @@ use hotshoe_abi::{AbiPlugin, outcome};
 use std::sync::Arc;
 
 use super::core::Core;
+use super::operations::taken_down;
 use super::slot::Slot;
 use crate::contract::{Call, Error, ErrorKind, Result};
 use crate::extension::all_refused;
+use crate::replay::Recorder;
 use crate::supervise::{Port, tries};
 
 /// The generic entries of a pool.
 #[derive(Default)]
 pub(super) struct Entries {
-    running: Vec<Port<Arc<AbiPlugin>>>,
+    running: Vec<(Port<Arc<AbiPlugin>>, Option<Arc<Recorder>>)>,
     /// Those that do not run, with the reason.
     others: Vec<Error>,
 }
@@ -36,8 +38,8 @@ impl Core {
         let mut entries: Option<Entries> = None;
         for slot in slots.values().filter(|slot| slot.pool() == Some(name)) {
             let entries = entries.get_or_insert_default();
-            match &slot.running {
-                Some(running) => entries.running.push(running.execute.clone()),
+            match slot.entry() {
+                Some(entry) => entries.running.push(entry),
                 None => {
                     let state = format!("it is {}, not active", slot.state.as_str());
                     let error = Error::new(ErrorKind::Unavailable, state);
@@ -66,8 +68,8 @@ impl Entries {
     /// Calls one of them. Who refuses before the call has begun is not the last that is asked.
     pub(super) async fn execute(self, name: &str, call: &Call, input: &str) -> Result<RString> {
         let mut refusals = self.others;
-        for port in tries(&self.running, Port::standing) {
-            match port.start(|plugin, _| plugin.execute(call, input), outcome::of) {
+        for (port, recorder) in tries(&self.running, |(port, _)| port.standing()) {
+            match port.start(|plugin, _| taken_down(recorder, plugin, call, input), outcome::of) {
                 Ok(output) => {
                     let _inside = port.enter_chosen();
                     return output.await.map_err(|error| port.named(error));

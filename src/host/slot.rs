@@ -20,6 +20,7 @@ use crate::discover::Candidate;
 use crate::events::Subscription;
 use crate::lifecycle::{Event, Phase, State};
 use crate::monitor::{HostEventKind, Monitor};
+use crate::replay::Recorder;
 use crate::supervise::{Port, Supervisor, Term};
 use crate::tasks::Schedule;
 
@@ -80,6 +81,8 @@ pub(crate) struct Running {
     /// Keeps its library from counting as retired; none of a linked one.
     #[expect(dead_code, reason = "it is there to be dropped, after the plugin's objects")]
     pub(super) library: Option<InUse>,
+    /// Takes down its calls, while they are recorded.
+    pub(super) recorder: Option<Arc<Recorder>>,
 }
 
 impl Slot {

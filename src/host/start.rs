@@ -317,6 +317,7 @@ impl Core {
             watch: None,
             beat: Beat::new(),
             library: made.library,
+            recorder: None,
         };
         let mut slots = self.slots.write();
         if let Some(slot) = slots.get_mut(&id) {

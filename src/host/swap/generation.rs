@@ -125,6 +125,7 @@ impl Core {
             watch: None,
             beat: Beat::new(),
             library,
+            recorder: None,
         };
         let (load_time, started) = (took, order.start);
         Ok(Generation { running, successor, entries, warnings, load_time, started })

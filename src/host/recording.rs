@@ -1,0 +1,117 @@
+//! Recording what an instance answers, and replaying it to one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::core::Core;
+use super::slot::Slot;
+use crate::contract::{Call, Error, ErrorKind, Response, Result};
+use crate::replay::{
+    Answering, EXECUTE, Reader, RecordOptions, RecordedRequest, Recorder, Recording, ReplayOptions,
+    Report, Source, Subject, replay,
+};
+
+impl Core {
+    /// Begins to record the calls of a running instance.
+    pub(super) fn record(self: &Arc<Self>, id: &str, options: &RecordOptions) -> Result<Recording> {
+        let (start, plugin, version) = self.running(id, |slot| {
+            let manifest = &slot.running.as_ref().and(slot.candidate.as_ref())?.manifest;
+            Some((slot.started, manifest.id.clone(), manifest.version.to_string()))
+        })?;
+        let contributions = self.recorded(id, options)?;
+        let of = Source { instance: id, plugin: &plugin, version, contributions };
+        let mut recording = Recording::begin(of, options)?;
+        let recorder = recording.recorder().clone();
+        let attached = self.attach(id, start, &recorder);
+        if let Err(error) = attached {
+            // Nothing was recorded.
+            let _ = std::fs::remove_file(recording.file());
+            return Err(error);
+        }
+        self.gateway.record(id, start, &recorder);
+        let (core, id) = (Arc::downgrade(self), id.to_owned());
+        recording.on_end(move || {
+            let Some(core) = core.upgrade() else { return false };
+            core.gateway.end_recording(&recorder);
+            core.detach(&id, &recorder)
+        });
+        Ok(recording)
+    }
+
+    /// What is recorded of an instance: what the options name.
+    fn recorded(&self, id: &str, options: &RecordOptions) -> Result<Vec<String>> {
+        let routes = self.gateway.draft(|routes| routes.of(id));
+        let routes = routes.into_iter().map(|(method, path)| format!("{method} {path}"));
+        let all: Vec<String> = routes.chain([EXECUTE.to_owned()]).collect();
+        if let Some(unknown) = options.contributions.iter().find(|name| !all.contains(name)) {
+            let message = format!("it has no contribution `{unknown}` that can be recorded");
+            return Err(Error::new(ErrorKind::NotFound, message)
+                .with_plugin(id)
+                .with_help(format!("routes and `execute` can be: {}", all.join(", "))));
+        }
+        match options.contributions.is_empty() {
+            true => Ok(all),
+            false => Ok(options.contributions.clone()),
+        }
+    }
+
+    fn attach(&self, id: &str, start: u64, recorder: &Arc<Recorder>) -> Result<()> {
+        let mut slots = self.slots.write();
+        let running = slots.get_mut(id).filter(|slot| slot.started == start);
+        let Some(running) = running.and_then(|slot| slot.running.as_mut()) else {
+            let message = "it was expected to go on running, it was stopped meanwhile";
+            return Err(Error::new(ErrorKind::Unavailable, message).with_plugin(id));
+        };
+        if running.recorder.is_some() {
+            let message = "its calls are being recorded already";
+            return Err(Error::new(ErrorKind::AlreadyExists, message)
+                .with_plugin(id)
+                .with_help("end that recording first"));
+        }
+        running.recorder = Some(recorder.clone());
+        Ok(())
+    }
+
+    /// Whether it was still attached.
+    fn detach(&self, id: &str, recorder: &Arc<Recorder>) -> bool {
+        let mut slots = self.slots.write();
+        let running = slots.get_mut(id).and_then(|slot: &mut Slot| slot.running.as_mut());
+        let own = running.map(|running| &mut running.recorder);
+        let own = own.filter(|own| own.as_ref().is_some_and(|own| Arc::ptr_eq(own, recorder)));
+        own.is_some_and(|own| own.take().is_some())
+    }
+
+    /// Makes the calls of a recording again.
+    pub(super) fn replay(
+        self: &Arc<Self>,
+        file: &Path,
+        id: &str,
+        options: &ReplayOptions,
+    ) -> Result<Report> {
+        self.running(id, |slot| slot.running.as_ref().map(|_| ()))?;
+        replay(Reader::open(file)?, &Instance { core: self, id }, options)
+    }
+}
+
+/// An instance that runs.
+struct Instance<'a> {
+    core: &'a Core,
+    id: &'a str,
+}
+
+impl Subject for Instance<'_> {
+    fn handle<'a>(
+        &'a self,
+        call: Call,
+        request: &'a RecordedRequest,
+    ) -> Answering<'a, Option<Result<Response>>> {
+        Box::pin(self.core.gateway.handle_by(self.id, request.to_request(call)))
+    }
+
+    fn execute<'a>(&'a self, call: Call, input: &'a str) -> Answering<'a, Result<String>> {
+        Box::pin(async move {
+            let output = self.core.execute(self.id, &call, input).await?;
+            Ok(output.into_string())
+        })
+    }
+}
