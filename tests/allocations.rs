@@ -142,6 +142,30 @@ fn a_request_allocates_as_often_whatever_is_configured() {
 }
 
 #[test]
+fn what_was_recorded_once_allocates_no_more_than_what_never_was() {
+    let host = nothing_configured();
+    let request = || {
+        allocations(|| {
+            let request = Request::builder("GET", "/own").build();
+            assert_eq!(block_on(host.handle(request)).unwrap().status(), 204);
+        })
+    };
+    let execution = || {
+        allocations(|| {
+            let answer = block_on(host.execute("own", &Call::none(), &serde_json::Value::from(7)));
+            assert_eq!(answer.status, "success");
+        })
+    };
+    let before = (request(), execution());
+    let folder = tempfile::tempdir().unwrap();
+    let options = hotshoe::replay::RecordOptions::new(folder.path().join("calls.jsonl"));
+    let recording = host.record("own", options).unwrap();
+    assert!(request() > before.0 && execution() > before.1, "what is recorded is kept");
+    recording.finish().unwrap();
+    assert_eq!((request(), execution()), before);
+}
+
+#[test]
 fn an_execution_allocates_as_often_whatever_is_configured() {
     let [plain, all] = [nothing_configured(), all_configured()].map(|host| {
         allocations(|| {

@@ -48,7 +48,7 @@ impl Comparison {
                 let found = &Bytes::copy_from_slice(found.as_bytes());
                 let recorded = &Bytes::copy_from_slice(recorded.as_bytes());
                 self.bytes(recorded, found, |_| true)
-                    .map(|it| format!("its output {it}"))
+                    .map(|it| format!("its output{it}"))
                     .into_iter()
                     .collect()
             }
@@ -86,11 +86,11 @@ impl Comparison {
         }
         let is_tree = |value: &Value| value.is_object() || value.is_array();
         let body = self.bytes(&recorded.body.0, &found.body.0, is_tree);
-        all.extend(body.map(|it| format!("its body {it}")));
+        all.extend(body.map(|it| format!("its body{it}")));
         all
     }
 
-    /// Both as JSON if both are, and `as_json` says so of the recorded one; else byte by byte.
+    /// What to say of the difference, after its name; nothing if there is none. Both as JSON if both are, and `as_json` says so of the recorded one; else byte by byte.
     fn bytes(
         &self,
         recorded: &Bytes,
@@ -111,9 +111,9 @@ impl Comparison {
             let (then, now) = (value(differing.recorded), value(differing.found));
             let place = match &*differing.pointer {
                 "" => String::new(),
-                pointer => format!("at `{}`: ", Line(pointer)),
+                pointer => format!(" at `{}`", Line(pointer)),
             };
-            return Some(format!("{place}{then} was recorded, found {now}"));
+            return Some(format!("{place}: {then} was recorded, found {now}"));
         }
         let texts = (std::str::from_utf8(recorded), std::str::from_utf8(found));
         let (Ok(one), Ok(other)) = texts else { return Some(binary(recorded, found)) };
@@ -127,7 +127,7 @@ impl Comparison {
                 (one, other) => {
                     let line = |line: Option<&str>| line.map_or("its end".to_owned(), quoted);
                     let (then, now) = (line(one), line(other));
-                    return Some(format!("in line {number}: {then} was recorded, found {now}"));
+                    return Some(format!(" in line {number}: {then} was recorded, found {now}"));
                 }
             }
         }
@@ -138,7 +138,7 @@ fn binary(recorded: &Bytes, found: &Bytes) -> String {
     let at = recorded.iter().zip(found).position(|(one, other)| one != other);
     let at = at.unwrap_or(recorded.len().min(found.len()));
     let (then, now) = (recorded.len(), found.len());
-    format!("of {then} bytes was recorded, found one of {now} that differs from byte {at} on")
+    format!(" of {then} bytes was recorded, found one of {now} that differs from byte {at} on")
 }
 
 fn said(recorded: &Answered) -> String {

@@ -79,11 +79,10 @@ impl Report {
         if self.differed > tolerance.differences {
             let but = match tolerance.differences {
                 0 => String::new(),
-                some => format!(" but for {some}"),
+                some => format!(", but for {some} of them,"),
             };
             let message = format!(
-                "all {compared} calls of {of}{but} were expected to be answered alike, found {} that \
-                 are not{}",
+                "all calls of {of}{but} were expected to be answered alike, {} of {compared} are not{}",
                 self.differed,
                 Listed(self, SHOWN)
             );
