@@ -7,6 +7,8 @@ mod config;
 mod library;
 #[path = "../fuzz/oracles/manifest.rs"]
 mod manifest;
+#[path = "../fuzz/oracles/recording.rs"]
+mod recording;
 #[path = "../fuzz/oracles/shown.rs"]
 mod shown;
 
@@ -46,4 +48,9 @@ fn libraries_are_read_or_refused() {
 #[test]
 fn configurations_are_read_or_refused_and_keep_their_secrets() {
     play("config", config::check);
+}
+
+#[test]
+fn recordings_are_read_or_refused_and_replayed() {
+    play("recording", recording::check);
 }

@@ -7,6 +7,7 @@ mod context;
 mod core;
 #[cfg(test)]
 mod door_tests;
+mod entry;
 mod explain;
 #[cfg(feature = "metrics")]
 mod facade;

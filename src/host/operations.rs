@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hotshoe_abi::__stable::RString;
-use hotshoe_abi::{AbiFuture, AbiPlugin, outcome};
+use hotshoe_abi::{AbiFuture, outcome};
 
 use super::core::{Core, Operation};
+use super::entry::{Entry, execute};
 use super::slot::Slot;
 use crate::contract::{Call, Error, ErrorKind, Result};
 use crate::discover::Source;
 use crate::lifecycle::{Event, State};
-use crate::replay::Recorder;
-use crate::supervise::Port;
 use crate::verify::{self, Stamp, Verdict};
 
 /// The only error; of several, one that names them all.
@@ -202,16 +201,16 @@ impl Core {
             let output = pool.execute(target, call, input);
             return self.time.timeout(call.remaining(), OUTPUT, output).await;
         }
-        let (port, recorder) = self.running(target, |slot| slot.entry())?;
+        let Entry { port, recorder } = self.running(target, Slot::entry)?;
         let output = async {
             match port.lane() {
-                None => port.run(|plugin, _| taken_down(&recorder, plugin, call, input)).await,
+                None => port.run(|plugin, _| execute(plugin, recorder.as_ref(), call, input)).await,
                 Some(_) => {
                     let (call, input) = (call.clone(), input.to_owned());
                     port.ask(
                         move |plugin| {
                             AbiFuture::new(async move {
-                                taken_down(&recorder, plugin, &call, &input).await
+                                execute(plugin, recorder.as_ref(), &call, &input).await
                             })
                         },
                         outcome::of,
@@ -222,27 +221,5 @@ impl Core {
         };
         let output = self.time.timeout(call.remaining(), OUTPUT, output).await;
         output.map_err(|error| port.named(error))
-    }
-}
-
-impl Slot {
-    /// The generic entry, and what takes down its calls.
-    pub(super) fn entry(&self) -> Option<(Port<Arc<AbiPlugin>>, Option<Arc<Recorder>>)> {
-        let running = self.running.as_ref()?;
-        Some((running.execute.clone(), running.recorder.clone()))
-    }
-}
-
-/// Calls the generic entry, and has that taken down while it is recorded.
-pub(super) fn taken_down<'x>(
-    recorder: &Option<Arc<Recorder>>,
-    plugin: &'x AbiPlugin,
-    call: &'x Call,
-    input: &str,
-) -> AbiFuture<'x, RString> {
-    let output = plugin.execute(call, input);
-    match recorder {
-        None => output,
-        Some(recorder) => recorder.execute(call, input, output),
     }
 }

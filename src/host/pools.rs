@@ -1,22 +1,20 @@
 //! Several instances of one plugin behind one name.
 
 use hotshoe_abi::__stable::RString;
+use hotshoe_abi::outcome;
 use hotshoe_abi::plain::Line;
-use hotshoe_abi::{AbiPlugin, outcome};
-use std::sync::Arc;
 
 use super::core::Core;
-use super::operations::taken_down;
+use super::entry::{Entry, execute};
 use super::slot::Slot;
 use crate::contract::{Call, Error, ErrorKind, Result};
 use crate::extension::all_refused;
-use crate::replay::Recorder;
-use crate::supervise::{Port, tries};
+use crate::supervise::tries;
 
 /// The generic entries of a pool.
 #[derive(Default)]
 pub(super) struct Entries {
-    running: Vec<(Port<Arc<AbiPlugin>>, Option<Arc<Recorder>>)>,
+    running: Vec<Entry>,
     /// Those that do not run, with the reason.
     others: Vec<Error>,
 }
@@ -68,8 +66,10 @@ impl Entries {
     /// Calls one of them. Who refuses before the call has begun is not the last that is asked.
     pub(super) async fn execute(self, name: &str, call: &Call, input: &str) -> Result<RString> {
         let mut refusals = self.others;
-        for (port, recorder) in tries(&self.running, |(port, _)| port.standing()) {
-            match port.start(|plugin, _| taken_down(recorder, plugin, call, input), outcome::of) {
+        for Entry { port, recorder } in tries(&self.running, |entry| entry.port.standing()) {
+            match port
+                .start(|plugin, _| execute(plugin, recorder.as_ref(), call, input), outcome::of)
+            {
                 Ok(output) => {
                     let _inside = port.enter_chosen();
                     return output.await.map_err(|error| port.named(error));

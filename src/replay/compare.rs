@@ -1,7 +1,5 @@
 //! Whether an answer is that which was recorded, and how it differs.
 
-use std::fmt::Display;
-
 use bytes::Bytes;
 use hotshoe_abi::plain::Line;
 use serde_json::Value;
@@ -9,6 +7,7 @@ use serde_json::Value;
 use super::json::Pointers;
 use super::model::{Answered, RecordedResponse};
 use super::options::ReplayOptions;
+use super::shorten::shorten;
 use crate::contract::Result;
 
 /// So many characters of a value are shown.
@@ -170,10 +169,6 @@ fn quoted(text: &str) -> String {
 }
 
 /// The beginning of what others wrote.
-fn cut(text: &(impl Display + ?Sized)) -> String {
-    let text = text.to_string();
-    match text.char_indices().nth(SHOWN) {
-        None => Line(text).to_string(),
-        Some((at, _)) => format!("{}…", Line(&text[..at])),
-    }
+fn cut(text: &str) -> String {
+    Line(shorten(text, SHOWN)).to_string()
 }

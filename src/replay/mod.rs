@@ -51,6 +51,7 @@ mod recorder;
 mod recording;
 mod report;
 mod run;
+mod shorten;
 mod subject;
 mod summary;
 mod tap;

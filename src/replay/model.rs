@@ -6,6 +6,7 @@ use hotshoe_abi::plain::Line;
 use serde::{Deserialize, Serialize};
 
 use super::blob::Blob;
+use super::shorten::shorten;
 use crate::contract::{Call, Request, Response};
 
 /// The name of the format.
@@ -232,12 +233,16 @@ impl Asked {
 /// The generic entry, as options name it.
 pub(crate) const EXECUTE: &str = "execute";
 
+/// So many characters of a method and of a path are shown.
+const SHOWN: usize = 100;
+
 /// The call in few words: `GET /search`.
 impl fmt::Display for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request(request) => {
-                write!(f, "{} {}", Line(&request.method), Line(&request.path))
+                let path = shorten(&request.path, SHOWN);
+                write!(f, "{} {}", Line(shorten(&request.method, SHOWN)), Line(path))
             }
             Self::Execute(_) => f.write_str(EXECUTE),
         }

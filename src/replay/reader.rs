@@ -8,7 +8,11 @@ use serde::Deserialize;
 
 use super::LONGEST_LINE;
 use super::model::{FORMAT, FORMAT_VERSION, Header, Recorded};
+use super::shorten::shorten;
 use crate::contract::{Error, ErrorKind, Result};
+
+/// So many characters of what is wrong are shown: each may be shown by its number.
+const SHOWN: usize = 150;
 
 /// A recording that is read: its header, then call by call. After an error it ends.
 ///
@@ -130,7 +134,10 @@ fn header(line: &[u8]) -> std::result::Result<Header, String> {
     };
     let mark: Mark = serde_json::from_slice(line).map_err(another)?;
     if mark.format != FORMAT {
-        return Err(format!("the format {FORMAT} was expected, found {}", mark.format));
+        return Err(format!(
+            "the format {FORMAT} was expected, found {}",
+            shorten(&mark.format, SHOWN)
+        ));
     }
     if mark.format_version != FORMAT_VERSION {
         let found = mark.format_version;
@@ -145,9 +152,9 @@ fn header(line: &[u8]) -> std::result::Result<Header, String> {
 /// What is wrong with a line: for the parser it is the only one.
 fn in_line(error: &serde_json::Error) -> String {
     let column = error.column();
-    error
-        .to_string()
-        .replace(&format!(" at line 1 column {column}"), &format!(" (column {column})"))
+    let text = error.to_string();
+    let text = text.trim_end_matches(&format!(" at line 1 column {column}"));
+    format!("{} (column {column})", shorten(text, SHOWN))
 }
 
 /// Lines of bounded length.
