@@ -83,7 +83,6 @@ impl Core {
     ///
     /// # Errors
     /// [`ErrorKind::ResourceLimit`]: what is retired, how much memory that is, and what to do.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no host swaps yet"))]
     pub(super) fn may_retire_one_more(&self) -> Result<()> {
         let most = self.config.plugins.max_retired;
         if self.libraries.count_retired() < most as usize {

@@ -133,7 +133,6 @@ impl LibraryFile {
 
     /// Whether this is the very build that the other one is, as far as that can still be known:
     /// there is nothing to exchange.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no host swaps yet"))]
     pub(crate) fn is_same_build(&self, other: &Self) -> bool {
         // In one state a file has the same bytes.
         if self.path() == other.path() && self.stamp() == other.stamp() {

@@ -83,7 +83,6 @@ impl Verifier {
     /// # Errors
     /// As for [`verify`](Self::verify), and [`ErrorKind::Unsupported`] where the system has no such
     /// memory or forbids it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no host swaps yet"))]
     pub(crate) fn verify_copy(&self, path: &Path) -> Result<Verdict> {
         self.judge(path, true)
     }

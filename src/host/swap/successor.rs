@@ -93,7 +93,7 @@ impl Core {
 
     /// Another build of the plugin of an instance.
     fn build_in(&self, path: &PathBuf, current: &Candidate, id: &str) -> Result<Candidate> {
-        let verified = match self.verifier.verify(path)? {
+        let verified = match self.verifier.verify_copy(path)? {
             Verdict::Plugin(verified) => *verified,
             Verdict::NoPlugin(reason) => {
                 let message = format!("a plugin was expected: {reason}");
@@ -116,6 +116,19 @@ impl Core {
                 .with_path(path)
                 .with_help("swap in another build of the same plugin, or `add` this one"));
         }
+        if let (Source::File(running), Source::File(file)) = (&current.source, &candidate.source)
+            && file.is_same_build(running)
+        {
+            let message = format!(
+                "another build of `{}` {} was expected, this one runs already",
+                own.id, own.version
+            );
+            return Err(Error::new(ErrorKind::AlreadyExists, message)
+                .with_plugin(id)
+                .with_path(path)
+                .with_help("to start it anew, restart the instance"));
+        }
+        self.may_retire_one_more().map_err(|error| error.with_plugin(id))?;
         Ok(candidate)
     }
 
