@@ -6,10 +6,14 @@ use hotshoe_abi::plain::{LONGEST, Line};
 
 use super::latency::Latencies;
 use super::options::Tolerance;
+use super::shorten::shorten;
 use crate::contract::{Error, ErrorKind, Result};
 
 /// A refusal shows so many differences; the report has more.
 const SHOWN: usize = 8;
+
+/// So many characters of a name and of a version are shown.
+const NAME: usize = 64;
 
 /// What a replay has shown. As text it is all of this, in some lines.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,8 +55,11 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "call {}, {}: {}", self.number, self.call, self.what.join("; "))?;
         if !self.redacted.is_empty() {
-            let names: Vec<String> =
-                self.redacted.iter().map(|name| format!("`{}`", Line(name))).collect();
+            let names: Vec<String> = self
+                .redacted
+                .iter()
+                .map(|name| format!("`{}`", Line(shorten(name, NAME))))
+                .collect();
             write!(f, " (made without {}, which is not in the recording)", names.join(", "))?;
         }
         Ok(())
@@ -66,7 +73,7 @@ impl Report {
     /// [`ErrorKind::Conflict`], with the first differences, if it does not answer alike; if too little was
     /// compared; if calls take too long.
     pub fn verdict(&self, tolerance: &Tolerance) -> Result<()> {
-        let of = format!("the recording of `{}` {}", self.instance, self.version);
+        let of = format!("the recording of {}", self.of());
         let compared = self.passed + self.differed;
         if compared < tolerance.calls {
             let message = format!(
@@ -106,14 +113,21 @@ impl Report {
     }
 }
 
+impl Report {
+    /// What was recorded, as the file says.
+    fn of(&self) -> String {
+        let shown = |text| Line(shorten(text, NAME)).to_string();
+        format!("`{}` {}", shown(&self.instance), shown(&self.version))
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { passed, differed, skipped, .. } = self;
         write!(
             f,
-            "replayed `{}` {}: {passed} calls were answered alike, {differed} otherwise, {skipped} \
-             skipped",
-            self.instance, self.version
+            "replayed {}: {passed} calls were answered alike, {differed} otherwise, {skipped} skipped",
+            self.of()
         )?;
         if passed + differed > 0 {
             write!(f, "\nlatency: {}", self.latency)?;
