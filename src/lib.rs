@@ -85,6 +85,7 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `host` | yes | [`PluginHost`] and all that an application needs |
+//! | `watch` | yes | what comes into directories of plugins, and goes, is noticed while the host runs |
 //! | `tower` | no | the host's routes as a `tower` service, for axum and hyper |
 //! | `metrics` | no | figures of all instances for the `metrics` facade |
 //! | `testing` | no | conformance suites and a fake host, for the tests of plugins |

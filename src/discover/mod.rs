@@ -1,7 +1,12 @@
-//! Where plugins may come from. Returns candidates, never loads one.
+//! Where plugins may come from, and what becomes of their files. Returns candidates, never loads one.
 
 mod directory;
 mod linked;
+#[cfg(feature = "watch")]
+mod settling;
+#[cfg(feature = "watch")]
+#[cfg_attr(not(test), expect(dead_code, reason = "no host watches directories yet"))]
+mod watch;
 
 pub(crate) use directory::{Found, look_at, refuse_duplicates, scan};
 pub(crate) use linked::submitted;
