@@ -39,6 +39,9 @@
 //! What can be written is: requests to routes, as the handler gets them, behind all middleware; and `execute`.
 //! Methods of services cannot: their arguments cross in binary form, and only the two who compiled the same
 //! trait know what they mean. Storage backends are not recorded either.
+//!
+//! [`PluginHost::record`]: crate::PluginHost::record
+//! [`PluginHost::replay`]: crate::PluginHost::replay
 
 mod blob;
 mod compare;
