@@ -58,6 +58,7 @@ fn a_plugin_brings_nothing_of_the_host() {
         "async-executor",
         "async-channel",
         "arc-swap",
+        "base64",
         "clap",
         "loom",
     ] {

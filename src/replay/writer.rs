@@ -61,6 +61,7 @@ impl<W: Write> Writer<W> {
         match self.write_all(recorder) {
             Ok(()) => Ok(self.written),
             Err(error) => {
+                tracing::warn!(%error, "a recording cannot be written any more");
                 recorder.full.store(true, Ordering::Relaxed);
                 self.queue.close();
                 // What is buffered would be tried once more when it is dropped.
