@@ -121,14 +121,18 @@ pub trait Plugin: Sized + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// State for a successor; `None` if there is none. The last call but [`stop`](Self::stop), after the
-    /// last request has been answered; not made if the manifest says `state = "none"`.
+    /// State for a successor; `None` if there is none. Asked when no call is inside: before
+    /// [`stop`](Self::stop), or while calls are held in an exchange, after which this instance may be asked to
+    /// go on. Not asked if the manifest says `state = "none"`.
     fn save_state(&self) -> impl Future<Output = Result<Option<Bytes>>> + Send {
         std::future::ready(Ok(None))
     }
 
-    /// Takes over the state of a predecessor, between `initialize` and `start`: perhaps one of another
-    /// version, or, with `state = "kept"`, of long ago. If it is refused, the instance does not start.
+    /// Takes over the state of a predecessor, before anybody calls: perhaps one of another version, or, with
+    /// `state = "kept"`, of long ago. At a start it comes between `initialize` and `start`, in an exchange after
+    /// `start`. If it is refused, the instance does not start, or its predecessor goes on.
+    ///
+    /// An instance that was exchanged, and is to go on because its successor fails, gets that one's.
     fn restore_state(&self, state: Bytes) -> impl Future<Output = Result<()>> + Send {
         let _ = state;
         std::future::ready(Err(Error::new(
