@@ -162,7 +162,7 @@ pub use gateway::{GatewayService, HttpBody};
 #[cfg(feature = "host")]
 pub use host::{
     Execution, HeapUse, LibraryMemory, Mount, PluginHost, PluginHostBuilder, PluginInfo,
-    PluginMetrics, RetiredLibrary, StartReport, SwapReport, TaskInfo,
+    PluginMetrics, RetiredLibrary, StartReport, SwapReport, TaskInfo, UpdateReport,
 };
 #[cfg(feature = "host")]
 pub use metrics::Figure;

@@ -42,4 +42,4 @@ pub use plugin_metrics::PluginMetrics;
 pub use public::PluginHost;
 pub use report::StartReport;
 pub use retired::{LibraryMemory, RetiredLibrary};
-pub use swap::SwapReport;
+pub use swap::{SwapReport, UpdateReport};

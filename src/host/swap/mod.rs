@@ -15,6 +15,7 @@ mod probation;
 mod report;
 mod state;
 mod successor;
+mod update;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +28,7 @@ pub(in crate::host) use probation::Probation;
 pub use report::SwapReport;
 use state::Asking;
 use successor::{Successor, Wanted};
+pub use update::UpdateReport;
 
 use crate::config::SwapPolicy;
 use crate::contract::Result;
