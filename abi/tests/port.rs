@@ -395,6 +395,19 @@ fn a_port_without_a_target_stays_closed() {
 }
 
 #[test]
+fn a_port_whose_target_was_taken_while_calls_were_held_is_closed_when_they_are_no_more() {
+    let port = port(0, 0);
+    port.pause();
+    drop(port.unmount());
+    port.resume();
+    assert_eq!(port.switch(), switch::CLOSED);
+    assert_eq!(call(&port).map_err(|error| error.kind()), Err(ErrorKind::Unavailable));
+    assert!(port.mount(Arc::new(8)).is_ok());
+    port.clear(switch::CLOSED);
+    assert_eq!(port.call(|target| **target, |_| outcome::DONE).ok(), Some(8));
+}
+
+#[test]
 fn a_call_that_panics_has_left() {
     let port = port(0, 0);
     let called = || port.call(|_| panic!("on purpose"), |()| outcome::DONE);

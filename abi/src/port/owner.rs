@@ -239,9 +239,12 @@ impl<T: PortObject, R: PortTarget> PortOwner<T, R> {
         shared.state.pause(&shared.counts);
     }
 
-    /// Holds them no more. Its [object](PortObject) has to wake those that wait.
+    /// Holds them no more. Its [object](PortObject) has to wake those that wait. If it leads to nothing, it is
+    /// [closed](switch::CLOSED) from now on.
     pub fn resume(&self) {
         let shared = self.shared();
+        // Nobody may give it something meanwhile, and open it.
+        let _target = lock(&shared.target);
         shared.state.resume(&shared.counts);
     }
 

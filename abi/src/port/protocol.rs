@@ -62,7 +62,8 @@ impl Counts {
         self.past_left.fetch_add(1, Ordering::AcqRel);
     }
 
-    fn waiting(&self) -> MutexGuard<'_, u64> {
+    /// How many wait. As long as it is held, nobody decides whether one of them goes in.
+    pub(super) fn waiting(&self) -> MutexGuard<'_, u64> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -144,9 +145,13 @@ impl PortState {
         self.switch.fetch_or(switch::PAUSED, Ordering::SeqCst);
     }
 
-    /// Holds them no more; who waits has to be told.
+    /// Holds them no more; who waits has to be told. Where there is nothing, the port is closed from now on.
     pub(super) fn resume(&self, counts: &Counts) {
         let _gate = counts.waiting();
+        if self.target.load(Ordering::Acquire).is_null() {
+            // Before the way is free.
+            self.switch.fetch_or(switch::CLOSED, Ordering::SeqCst);
+        }
         self.switch.fetch_and(!switch::PAUSED, Ordering::SeqCst);
     }
 
