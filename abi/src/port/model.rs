@@ -5,6 +5,8 @@
 //! that every thread passes one at some point while the call lasts, and the caller has its own where the
 //! compiler's is.
 
+mod exchange;
+
 use std::sync::Arc;
 
 use loom::cell::UnsafeCell;
@@ -105,22 +107,44 @@ impl Port {
 /// Tries all orders of a model, and says how many there were.
 ///
 /// Loom misses orders in which a thread begins in the midst of others, and some in which one is held up
-/// between two accesses of a place that it reads before it writes to it. So all threads begin first.
+/// between two accesses of a place that it reads before it writes to it. So all threads begin first, and a
+/// tally is counted up in one step.
 fn explore(model: impl Fn() + Sync + Send + 'static) {
+    explore_by(&loom::model::Builder::new(), model);
+}
+
+/// Tries those orders only in which threads are interrupted so many times at most, where there are too many to
+/// try them all.
+fn explore_within(interruptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(interruptions);
+    explore_by(&builder, model);
+}
+
+fn explore_by(builder: &loom::model::Builder, model: impl Fn() + Sync + Send + 'static) {
+    let begun = std::time::Instant::now();
     let orders = Arc::new(std::sync::atomic::AtomicU64::new(0));
     let counted = orders.clone();
     let counted = move || {
         counted.fetch_add(1, Ordering::Relaxed);
         model();
     };
-    loom::model(counted);
+    builder.check(counted);
     let test = std::thread::current();
-    println!("{}: {} orders", test.name().unwrap_or("?"), orders.load(Ordering::Relaxed));
+    let within = builder.preemption_bound;
+    let within = within.map(|most| format!(" with {most} interruptions at most"));
+    println!(
+        "{}: {} orders{} in {:.1?}",
+        test.name().unwrap_or("?"),
+        orders.load(Ordering::Relaxed),
+        within.unwrap_or_default(),
+        begun.elapsed()
+    );
 }
 
 /// Two callers, and one who takes the target away.
-fn taken_away(switch: u32, caller: fn(), owner: fn()) {
-    explore(move || {
+fn taken_away(switch: u32, caller: fn(), owner: fn()) -> impl Fn() {
+    move || {
         let port = Port::new(switch);
         let callers = [(); 2].map(|()| {
             let port = port.clone();
@@ -133,40 +157,40 @@ fn taken_away(switch: u32, caller: fn(), owner: fn()) {
             caller.join().expect("a caller");
         }
         assert!(at_once || port.take(owner), "nobody is inside any more");
-    });
+    }
 }
 
 #[test]
 fn a_target_is_freed_when_nobody_is_inside() {
-    taken_away(0, full, full);
+    explore(taken_away(0, full, full));
 }
 
 #[test]
 fn where_there_is_no_fence_for_all_threads_a_switch_that_is_always_set_does() {
-    taken_away(UNFENCED, none, full);
+    explore_within(4, taken_away(UNFENCED, none, full));
 }
 
 #[test]
 fn a_call_that_met_something_else_in_its_way_is_waited_for() {
-    taken_away(LIMITED, full, full);
+    explore_within(4, taken_away(LIMITED, full, full));
 }
 
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn nothing_else_in_its_way_stands_for_a_fence() {
-    taken_away(LIMITED, none, full);
+    explore(taken_away(LIMITED, none, full));
 }
 
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn without_the_fence_of_its_callers_it_is_not_safe() {
-    taken_away(0, none, full);
+    explore(taken_away(0, none, full));
 }
 
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn without_the_fence_of_its_owner_it_is_not_safe() {
-    taken_away(0, full, none);
+    explore(taken_away(0, full, none));
 }
 
 #[test]
