@@ -1,5 +1,6 @@
 //! What an instance contributed, behind the ports of its start: not in force yet.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,13 +89,17 @@ impl Order {
             Ok(Service { name, version, port })
         });
         let services = services.collect::<Result<_>>()?;
+        let mut before = HashMap::new();
         let topics = of.event_handlers.into_iter().map(|(handler, topic, permit)| {
-            let port = term.port(Contribution::Topic(topic.clone()), Arc::new(handler))?;
+            let at = number(&mut before, &topic);
+            let port = term.port(Contribution::Topic(topic.clone(), at), Arc::new(handler))?;
             Ok((topic, port, permit))
         });
         let topics = topics.collect::<Result<_>>()?;
+        let mut before = HashMap::new();
         let tasks = of.tasks.into_iter().map(|(task, name, interval)| {
-            let port = term.port(Contribution::Task(name.clone()), Arc::new(task))?;
+            let at = number(&mut before, &name);
+            let port = term.port(Contribution::Task(name.clone(), at), Arc::new(task))?;
             Ok((name, interval, port))
         });
         let tasks = tasks.collect::<Result<_>>()?;
@@ -136,4 +141,11 @@ impl Order {
         };
         Ok((method, path, Arc::new(entry)))
     }
+}
+
+/// How many of this name there were before: what a plugin may have twice is told apart by that.
+fn number(before: &mut HashMap<String, usize>, name: &str) -> usize {
+    let times = before.entry(name.to_owned()).or_default();
+    *times += 1;
+    *times - 1
 }

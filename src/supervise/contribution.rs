@@ -17,10 +17,10 @@ pub(crate) enum Contribution {
     /// A storage backend of this type.
     Storage(String),
     Service(String),
-    /// A subscription.
-    Topic(String),
-    /// A periodic job.
-    Task(String),
+    /// A subscription: the so manieth of this instance to the topic, which is not shown.
+    Topic(String, usize),
+    /// A periodic job: the so manieth of this name, which is not shown.
+    Task(String, usize),
     /// The generic entry.
     Execute,
     /// What the host asks of it: how it is, which figures it has.
@@ -30,12 +30,12 @@ pub(crate) enum Contribution {
 impl Contribution {
     /// Whether limits and the breaker hold for its calls: those that somebody else makes.
     pub(crate) fn is_limited(&self) -> bool {
-        !matches!(self, Self::Topic(_) | Self::Task(_) | Self::Own)
+        !matches!(self, Self::Topic(..) | Self::Task(..) | Self::Own)
     }
 
     /// Whether it is served to its end when the instance stops: events that are queued, jobs that run.
     pub(crate) fn ends_last(&self) -> bool {
-        matches!(self, Self::Topic(_) | Self::Task(_))
+        matches!(self, Self::Topic(..) | Self::Task(..))
     }
 }
 
@@ -47,8 +47,8 @@ impl fmt::Display for Contribution {
             Self::Middleware(at) => write!(f, "middleware {}", at + 1),
             Self::Storage(kind) => write!(f, "storage {}", Line(kind)),
             Self::Service(name) => write!(f, "service {}", Line(name)),
-            Self::Topic(topic) => write!(f, "topic {}", Line(topic)),
-            Self::Task(name) => write!(f, "task {}", Line(name)),
+            Self::Topic(topic, _) => write!(f, "topic {}", Line(topic)),
+            Self::Task(name, _) => write!(f, "task {}", Line(name)),
             Self::Execute => f.write_str("execute"),
             Self::Own => f.write_str("health and figures"),
         }

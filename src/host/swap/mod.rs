@@ -257,12 +257,14 @@ impl Core {
         if let Some(watch) = old.watch.take() {
             watch.end();
         }
+        // Of those with one name each goes on with the one at its place: that is how their ports are told
+        // apart.
         let mut subscriptions = std::mem::take(&mut old.subscriptions);
         for (topic, port, permit) in &new.topics {
             let same = subscriptions.iter().position(|other| other.topic() == topic);
             new.subscriptions.push(match same {
                 Some(at) => {
-                    let subscription = subscriptions.swap_remove(at);
+                    let subscription = subscriptions.remove(at);
                     subscription.admit(permit.clone());
                     subscription
                 }
@@ -272,10 +274,12 @@ impl Core {
         subscriptions.iter().for_each(|gone| self.events.unsubscribe(gone));
         let mut schedules = std::mem::take(&mut old.schedules);
         for (name, interval, port) in &new.tasks {
-            let same = |other: &Schedule| other.name() == name && other.interval() == *interval;
-            new.schedules.push(match schedules.iter().position(same) {
-                Some(at) => schedules.swap_remove(at),
-                None => {
+            let same = schedules.iter().position(|other| other.name() == name);
+            let before = same.map(|at| schedules.remove(at));
+            new.schedules.push(match before {
+                Some(before) if before.interval() == *interval => before,
+                before => {
+                    before.iter().for_each(Schedule::end);
                     let (background, time) = (&self.background, &self.time);
                     Schedule::start(background, time, id, name, *interval, port.clone())
                 }
