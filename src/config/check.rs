@@ -126,6 +126,7 @@ impl Check<'_> {
         let path = path.key("swap");
         self.flaws(Some(flaws::of_swap(own)), &path);
         self.flaws(own.canary.own().map(flaws::of_canary), &path.key("canary"));
+        self.flaws(own.replay.as_ref().map(flaws::of_replay), &path.key("replay"));
     }
 
     fn flaws(&mut self, flaws: Option<impl IntoIterator<Item = Flaw>>, path: &KeyPath) {

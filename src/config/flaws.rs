@@ -15,7 +15,7 @@ use super::supervision::{
     BreakerPolicy, Fault, FaultRule, FaultWhen, HealthPolicy, Override, RestartPolicy,
     SupervisionOverrides,
 };
-use super::swap::{CanaryPolicy, SwapOverrides};
+use super::swap::{CanaryPolicy, ReplayPolicy, SwapOverrides};
 use crate::manifest::SwapMode;
 use crate::settings::Interval;
 
@@ -138,6 +138,29 @@ pub(super) fn of_canary(policy: &CanaryPolicy) -> Vec<Flaw> {
         if !fits(number) {
             let message = format!("expected {expected}, found {number}");
             flaws.push(flaw(key, ProblemKind::Value, message, ""));
+        }
+    }
+    flaws
+}
+
+pub(super) fn of_replay(policy: &ReplayPolicy) -> Vec<Flaw> {
+    let mut flaws: Vec<_> = zero("timeout", policy.timeout).into_iter().collect();
+    if policy.file.as_os_str().is_empty() {
+        let message = "expected the path of a recording, found none";
+        let help = "record one with `PluginHost::record`";
+        flaws.push(flaw("file", ProblemKind::Missing, message, help));
+    }
+    let is_pointer = |text: &&String| text.is_empty() || text.starts_with('/');
+    for text in policy.ignore.iter().filter(|text| !is_pointer(text)) {
+        let message = format!("expected JSON pointers, found {}", quote(text));
+        let help = r#"a pointer begins with a slash: "/uptime", "/jobs/*/begun""#;
+        flaws.push(flaw("ignore", ProblemKind::Value, message, help));
+    }
+    for name in policy.skip.iter().filter(|name| *name != "execute") {
+        if let Some(why) = of_route(name) {
+            let message = format!("{}: {why}", quote(name));
+            let help = r#"write "execute", or a route as the plugin registers it"#;
+            flaws.push(flaw("skip", ProblemKind::Value, message, help));
         }
     }
     flaws

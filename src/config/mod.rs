@@ -90,7 +90,7 @@ pub use supervision::{
     BreakerPolicy, BulkheadPolicy, FailurePolicy, Fault, FaultRule, FaultWhen, HealthPolicy, Lane,
     Override, RestartPolicy, Supervision, SupervisionOverrides,
 };
-pub use swap::{CanaryPolicy, StateLost, SwapOverrides, SwapPolicy};
+pub use swap::{CanaryPolicy, ReplayPolicy, StateLost, SwapOverrides, SwapPolicy};
 pub use timeouts::{TimeoutOverrides, Timeouts};
 pub use trust::{PublicKey, TrustedKey};
 

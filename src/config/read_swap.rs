@@ -7,7 +7,7 @@ use super::flaws;
 use super::policy::{Fields, judged, policy};
 use super::report::Report;
 use super::section::Section;
-use super::swap::{CanaryPolicy, StateLost, SwapOverrides};
+use super::swap::{CanaryPolicy, ReplayPolicy, StateLost, SwapOverrides};
 use crate::manifest::SwapMode;
 
 /// Where the table is.
@@ -52,10 +52,9 @@ fn swap(fields: &mut Fields<'_, '_, '_>, of: Of<'_>) -> SwapOverrides {
             .unwrap_or_default(),
         replay: match of {
             Of::All => None,
-            Of::One(base_dir) => fields.get("replay", |entry, report| {
-                let path = entry.text(report, "the path of a recording")?;
-                Some(base_dir.join(path))
-            }),
+            Of::One(base_dir) => {
+                fields.get("replay", |entry, report| replay(entry, base_dir, report))
+            }
         },
     }
 }
@@ -76,6 +75,30 @@ fn canary(fields: &mut Fields<'_, '_, '_>) -> CanaryPolicy {
     });
     policy.max_latency_ratio = found.unwrap_or(policy.max_latency_ratio);
     policy
+}
+
+/// The path of a recording, or a table with more than that.
+fn replay(entry: &Entry<'_>, base_dir: &Path, report: &mut Report) -> Option<ReplayPolicy> {
+    const RECORDING: &str = "the path of a recording";
+    if entry.value.as_table().is_none() {
+        let expected = format!(r#"{RECORDING}, or a table, such as {{ file = "calls.jsonl" }}"#);
+        return Some(ReplayPolicy::new(base_dir.join(entry.text(report, &expected)?)));
+    }
+    let table = entry.table(report, RECORDING)?;
+    let read = |fields: &mut Fields<'_, '_, '_>| {
+        let file = fields.get("file", |entry, report| entry.text(report, RECORDING));
+        let file = file.map(|file| base_dir.join(file));
+        let mut policy = ReplayPolicy::new(file.unwrap_or_default());
+        let pointers = "a list of JSON pointers";
+        let ignore = fields.get("ignore", |entry, report| entry.texts(report, pointers));
+        policy.ignore = ignore.unwrap_or_default();
+        let routes = "a list of routes";
+        let skip = fields.get("skip", |entry, report| entry.texts(report, routes));
+        policy.skip = skip.unwrap_or_default();
+        policy.timeout = fields.duration("timeout").unwrap_or(policy.timeout);
+        policy
+    };
+    Some(judged(entry, table, report, read, flaws::of_replay))
 }
 
 /// A share as a number or in percent.

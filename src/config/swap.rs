@@ -32,7 +32,7 @@ pub struct SwapPolicy {
     /// up and there is no state.
     pub canary: Option<CanaryPolicy>,
     /// A recording that a new build has to pass before it is swapped in. An instance's only.
-    pub replay: Option<PathBuf>,
+    pub replay: Option<ReplayPolicy>,
 }
 
 /// What one instance has in place of the [`SwapPolicy`] of all.
@@ -54,7 +54,22 @@ pub struct SwapOverrides {
     /// In place of [`SwapPolicy::canary`].
     pub canary: Override<CanaryPolicy>,
     /// [`SwapPolicy::replay`].
-    pub replay: Option<PathBuf>,
+    pub replay: Option<ReplayPolicy>,
+}
+
+/// A recording that a new build has to pass: its calls are made to that, before it has any state and before
+/// anybody else calls it. All of them are made, for real: what they do outside of the plugin is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReplayPolicy {
+    /// The recording.
+    pub file: PathBuf,
+    /// Parts of JSON that may differ, as JSON pointers in which a `*` stands for any key and any position.
+    pub ignore: Vec<String>,
+    /// Contributions that are not called, as `POST /orders` and `execute`.
+    pub skip: Vec<String>,
+    /// How long all of it may take. 1 minute by default.
+    pub timeout: Duration,
 }
 
 /// When a new build that serves a share of the calls is promoted or withdrawn.
@@ -109,6 +124,18 @@ impl Default for CanaryPolicy {
             min_calls: NonZeroU32::new(20).expect("it is not zero"),
             max_error_rate_above: 0.05,
             max_latency_ratio: 2.0,
+        }
+    }
+}
+
+impl ReplayPolicy {
+    /// All of a recording; nothing may differ.
+    pub fn new(file: impl Into<PathBuf>) -> Self {
+        Self {
+            file: file.into(),
+            ignore: Vec::new(),
+            skip: Vec::new(),
+            timeout: Duration::from_secs(60),
         }
     }
 }

@@ -104,8 +104,7 @@ impl Gateway {
         instance: &str,
         mut request: Request,
     ) -> Option<Result<Response>> {
-        let found = self.current.load().find(&mut request);
-        let entry = found.by(instance)?.clone();
+        let entry = self.current.load().handler_of(instance, &mut request)?;
         Some(entry.port.ask(move |handler| handler.handle(request), answered).await)
     }
 

@@ -361,6 +361,15 @@ impl Routes {
         })
     }
 
+    /// The handler of one instance for a request, which is given its parameters.
+    pub(crate) fn handler_of(
+        &self,
+        instance: &str,
+        request: &mut Request,
+    ) -> Option<Arc<HandlerEntry>> {
+        self.find(request).by(instance).cloned()
+    }
+
     /// Finds the handler of a request and puts the path's parameters into it.
     pub(super) fn find(&self, request: &mut Request) -> Matched {
         let Ok(found) = self.paths.at(request.path()) else { return Matched::Nothing };

@@ -29,6 +29,8 @@ pub(super) struct Assembled {
     pub(super) execute: Port<Arc<AbiPlugin>>,
     /// For what the host itself asks of it.
     pub(super) own: Port<Arc<AbiPlugin>>,
+    /// Its handlers, in the order of `entries`: ports may lead to others yet.
+    pub(super) handlers: Vec<Arc<AbiHandler>>,
     /// Its library, in use.
     pub(super) library: Option<InUse>,
 }
@@ -66,8 +68,13 @@ impl Order {
     pub(super) fn assemble(&self, mounted: Mounted) -> Result<Assembled> {
         let Mounted { plugin, library, contributions: of, .. } = mounted;
         let term = &self.term;
-        let handlers = of.handlers.into_iter();
-        let handlers = handlers.map(|of| self.handler(of)).collect::<Result<_>>()?;
+        let mut handlers = Vec::new();
+        let routes = of.handlers.into_iter().map(|(object, method, path)| {
+            let object = Arc::new(object);
+            handlers.push(object.clone());
+            self.handler(object, method, path)
+        });
+        let routes = routes.collect::<Result<_>>()?;
         let middleware = of.middleware.into_iter().enumerate();
         let policy = term.supervisor().policy();
         let limit = term.supervisor().limit();
@@ -83,7 +90,7 @@ impl Order {
                 passing: Passing::of(policy.failure, limit, policy.lane != Lane::Inline),
             }))
         });
-        let entries = Entries { handlers, middleware: middleware.collect::<Result<_>>()? };
+        let entries = Entries { handlers: routes, middleware: middleware.collect::<Result<_>>()? };
         let services = of.services.into_iter().map(|(object, name, version)| {
             let port = term.port(Contribution::Service(name.clone()), object)?;
             Ok(Service { name, version, port })
@@ -110,6 +117,7 @@ impl Order {
         let storage = storage.collect::<Result<_>>()?;
         Ok(Assembled {
             entries,
+            handlers,
             services,
             topics,
             tasks,
@@ -127,13 +135,15 @@ impl Order {
     /// As for [`assemble`](Self::assemble).
     pub(super) fn handler(
         &self,
-        (object, method, path): (AbiHandler, String, String),
+        object: Arc<AbiHandler>,
+        method: String,
+        path: String,
     ) -> Result<(String, String, Arc<HandlerEntry>)> {
         let of = Contribution::Route { method: method.clone(), path: path.clone() };
         let entry = HandlerEntry {
             instance: self.config.id.clone(),
             version: self.candidate.manifest.version.to_string(),
-            port: self.term.port(of, Arc::new(object))?,
+            port: self.term.port(of, object)?,
             start: self.start,
             vacant: false,
             inherited: Default::default(),

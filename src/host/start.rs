@@ -527,7 +527,9 @@ impl Order {
     /// is started.
     fn reserve(&self, mut taken: Contributions, stage: &Stage) -> Result<Contributions> {
         // Held on to here, so that one that is refused is not dropped under the lock.
-        let handlers = taken.handlers.drain(..).map(|of| self.handler(of));
+        let handlers = taken.handlers.drain(..);
+        let handlers =
+            handlers.map(|(object, method, path)| self.handler(Arc::new(object), method, path));
         let handlers = handlers.collect::<Result<Vec<_>>>()?;
         self.core.gateway.draft(|routes| {
             // Whoever gave up on this work removes its routes afterwards, under the same lock.

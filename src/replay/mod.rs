@@ -74,6 +74,7 @@ pub use recording::Recording;
 pub(crate) use recording::Source;
 pub use report::{Difference, Report};
 pub use run::replay;
+pub(crate) use run::replay_while;
 pub use subject::{Answering, Subject};
 pub use summary::RecordSummary;
 

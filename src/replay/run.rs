@@ -25,6 +25,19 @@ use crate::runtime::Timekeeper;
 /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if the recording is none, or the options are
 /// not; what cannot be read.
 pub fn replay(recording: Reader, subject: &dyn Subject, options: &ReplayOptions) -> Result<Report> {
+    replay_while(&|| Ok(()), recording, subject, options)
+}
+
+/// The same for as long as somebody waits for it, who is asked before each call.
+///
+/// # Errors
+/// As there, and what `is_awaited` says.
+pub(crate) fn replay_while(
+    is_awaited: &(dyn Fn() -> Result<()> + Sync),
+    recording: Reader,
+    subject: &dyn Subject,
+    options: &ReplayOptions,
+) -> Result<Report> {
     let comparison = Comparison::new(options)?;
     let report = Report {
         instance: recording.header().instance.clone(),
@@ -32,6 +45,7 @@ pub fn replay(recording: Reader, subject: &dyn Subject, options: &ReplayOptions)
         ..Report::default()
     };
     let replay = Replay {
+        is_awaited,
         subject,
         options,
         comparison,
@@ -57,6 +71,7 @@ pub fn replay(recording: Reader, subject: &dyn Subject, options: &ReplayOptions)
 }
 
 struct Replay<'a> {
+    is_awaited: &'a (dyn Fn() -> Result<()> + Sync),
     subject: &'a dyn Subject,
     options: &'a ReplayOptions,
     comparison: Comparison,
@@ -74,6 +89,7 @@ impl Replay<'_> {
     /// Makes calls until there are no more.
     fn work(&self) -> Result<()> {
         loop {
+            (self.is_awaited)()?;
             let Some(recorded) = self.source.lock().next().transpose()? else { return Ok(()) };
             if self.options.skip.contains(&recorded.call.contribution()) {
                 self.state.lock().report.skipped += 1;

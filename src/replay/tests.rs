@@ -1,6 +1,7 @@
 //! What is written reads the same; what is not as it should be is refused by its line; no call waits.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use super::model::{FORMAT, FORMAT_VERSION};
 use super::recorder::{QUEUE, QueueLimit};
 use super::recording::Source;
 use super::*;
-use crate::contract::{Body, BodyStream, Call, ErrorKind, Request, Response, Result};
+use crate::contract::{Body, BodyStream, Call, Error, ErrorKind, Request, Response, Result};
 
 fn header() -> Header {
     Header {
@@ -418,7 +419,7 @@ fn what_is_too_long_or_given_up_passes_and_is_counted() {
     let mut body = tape.handle(get(), ok(chunks(false))).unwrap().into_body();
     block_on(body.chunk()).unwrap();
     drop(body);
-    let broken = crate::contract::Error::new(ErrorKind::Io, "the disk");
+    let broken = Error::new(ErrorKind::Io, "the disk");
     let broken = Body::stream(Chunks(vec![Ok(b"one"), Err(broken)], false));
     let body = tape.handle(get(), ok(broken)).unwrap().into_body();
     assert_eq!(block_on(body.collect(10)).unwrap_err().message(), "the disk");
@@ -444,4 +445,37 @@ fn a_request_that_is_streamed_is_recorded_as_it_was_read() {
     let (_, calls) = tape.finish();
     let Asked::Request(request) = &calls[0].call else { panic!("{calls:?}") };
     assert_eq!((&*request.body.0, answered(&calls[0])), (&b"one two"[..], &b"one two"[..]));
+}
+
+#[test]
+fn nothing_more_is_called_when_nobody_waits_for_a_replay_any_more() {
+    /// How often it was called.
+    struct Counting(AtomicU64);
+    impl Subject for Counting {
+        fn handle<'a>(
+            &'a self,
+            _: Call,
+            _: &'a RecordedRequest,
+        ) -> Answering<'a, Option<Result<Response>>> {
+            Box::pin(async { None })
+        }
+
+        fn execute<'a>(&'a self, _: Call, _: &'a str) -> Answering<'a, Result<String>> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Box::pin(async { Ok("out".into()) })
+        }
+    }
+    let tape = tape(QUEUE, |_| {});
+    (0..5).for_each(|_| tape.execute("out"));
+    let (_, calls) = tape.finish();
+    let text = calls.iter().fold(line(&header()), |text, call| text + &line(call));
+    let subject = Counting(AtomicU64::new(0));
+    let awaited = || match subject.0.load(Ordering::SeqCst) {
+        2 => Err(Error::new(ErrorKind::Timeout, "too late")),
+        _ => Ok(()),
+    };
+    let recording = Reader::new(io::Cursor::new(text)).unwrap();
+    let ended = replay_while(&awaited, recording, &subject, &ReplayOptions::default());
+    assert_eq!(ended.unwrap_err().message(), "too late");
+    assert_eq!(subject.0.load(Ordering::SeqCst), 2);
 }

@@ -1,11 +1,12 @@
 //! How instances are exchanged: read, inherited, and what each mistake says.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{config, problems};
-use crate::config::{CanaryPolicy, Config, InstanceConfig, Override, StateLost, SwapPolicy};
+use crate::config::{
+    CanaryPolicy, Config, InstanceConfig, Override, ReplayPolicy, StateLost, SwapPolicy,
+};
 use crate::manifest::SwapMode;
 
 /// What holds for the instance `a`.
@@ -56,7 +57,7 @@ fn an_instance_with_everything() {
             max_error_rate_above: 0.0,
             max_latency_ratio: 1.5,
         }),
-        replay: Some(PathBuf::from("/srv/a.rec")),
+        replay: Some(ReplayPolicy::new("/srv/a.rec")),
     };
     assert_eq!(read.swap_of(&read.plugins.instances["a"]), expected);
 }
@@ -69,6 +70,26 @@ fn an_instance_has_what_all_have_key_by_key_and_can_be_without_a_canary() {
     assert_eq!(own.drain_timeout, Duration::from_secs(3));
     assert_eq!(own.canary, Some(CanaryPolicy::default()));
     assert_eq!(of_a(&format!("{all}plugins.a.swap.canary = false")).canary, None);
+}
+
+#[test]
+fn a_recording_that_is_required_can_have_parts_that_do_not_count() {
+    let text = r#"
+        [plugins.a.swap.replay]
+        file = "a.rec"
+        ignore = ["/uptime"]
+        skip = ["POST /orders", "execute"]
+        timeout = "2s"
+        "#;
+    let read = Config::from_toml_in(text, "app.toml", "/srv").unwrap();
+    read.check().unwrap();
+    let expected = ReplayPolicy {
+        file: "/srv/a.rec".into(),
+        ignore: vec!["/uptime".into()],
+        skip: vec!["POST /orders".into(), "execute".into()],
+        timeout: Duration::from_secs(2),
+    };
+    assert_eq!(read.swap_of(&read.plugins.instances["a"]).replay, Some(expected));
 }
 
 #[test]
@@ -102,6 +123,15 @@ share = "200%"
 max_error_rate_above = 2
 max_latency_ratio = 0.5
 min_calls = 0
+[plugins.e.swap]
+replay = 7
+[plugins.f.swap.replay]
+ignore = ["uptime"]
+skip = ["/orders"]
+[plugins.g.swap.replay]
+file = ""
+timeout = "0s"
+speed = 2
 "#,
     )
     .join("\n"), @r#"
@@ -118,6 +148,13 @@ min_calls = 0
     17:24: plugins.d.swap.canary.max_error_rate_above: expected a number from 0 to 1, found the number 2
     18:21: plugins.d.swap.canary.max_latency_ratio: expected a number of at least 1, found the number 0.5
     19:13: plugins.d.swap.canary.min_calls: expected a whole number from 1 to 4294967295, found the number 0
+    21:10: plugins.e.swap.replay: expected the path of a recording, or a table, such as { file = "calls.jsonl" }, found the number 7
+    22:17: plugins.f.swap.replay: expected the path of a recording, found none; record one with `PluginHost::record`
+    23:10: plugins.f.swap.replay.ignore: expected JSON pointers, found "uptime"; a pointer begins with a slash: "/uptime", "/jobs/*/begun"
+    24:8: plugins.f.swap.replay.skip: "/orders": this is no route: expected a method in capitals and a path; write "execute", or a route as the plugin registers it
+    26:8: plugins.g.swap.replay.file: expected the path of a recording, found an empty text
+    27:11: plugins.g.swap.replay.timeout: expected a time above zero, found the text "0s"; leave the key out instead
+    28:1: plugins.g.swap.replay.speed: unknown key; known here: file, ignore, skip, timeout
     "#);
 }
 
@@ -130,11 +167,12 @@ fn check_finds_what_a_file_could_not_say() {
         CanaryPolicy { share: f64::NAN, max_latency_ratio: f64::NAN, ..CanaryPolicy::default() };
     made.swap.canary = Override::Own(canary);
     made.swap.mode = Some(SwapMode::Exclusive);
+    made.swap.replay = Some(ReplayPolicy { timeout: Duration::ZERO, ..ReplayPolicy::new("") });
     let mut config = Config::default().with_instance(made);
-    config.plugins.swap.replay = Some("x.rec".into());
+    config.plugins.swap.replay = Some(ReplayPolicy::new("x.rec"));
     config.plugins.watch_debounce = Duration::ZERO;
     insta::assert_snapshot!(config.check().unwrap_err(), @r#"
-    7 problems in configuration:
+    9 problems in configuration:
     configuration: plugins.swap.replay: this belongs to a single instance; put it into the `swap` of that instance
     configuration: plugins.watch_debounce: expected a time above zero; give it more, or leave the default
     configuration: plugins.a.swap.probation: expected a time above zero; give it more, or leave the default
@@ -142,5 +180,7 @@ fn check_finds_what_a_file_could_not_say() {
     configuration: plugins.a.swap.canary: `mode` is "exclusive": there is nobody to share the calls with; leave out one of the two
     configuration: plugins.a.swap.canary.share: expected a number above 0 and at most 1, found NaN
     configuration: plugins.a.swap.canary.max_latency_ratio: expected a number of at least 1, found NaN
+    configuration: plugins.a.swap.replay.timeout: expected a time above zero; give it more, or leave the default
+    configuration: plugins.a.swap.replay.file: expected the path of a recording, found none; record one with `PluginHost::record`
     "#);
 }

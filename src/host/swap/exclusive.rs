@@ -138,8 +138,8 @@ impl Core {
     ) -> Result<()> {
         let ended = self.running(id, |slot| Some(slot.running.as_ref()?.term.clone()))?;
         let policy = successor.policy.clone();
-        let new = self.raise(id, Term::new(ended.supervisor().clone()), successor)?;
-        let ready = self.probe(id, &new).and_then(|()| match state {
+        let mut new = self.raise(id, Term::new(ended.supervisor().clone()), successor)?;
+        let ready = self.probe(id, &mut new).and_then(|()| match state {
             Some(state) => Asking::of(id, &new.running)?.restore(state, &policy),
             None => Ok(()),
         });

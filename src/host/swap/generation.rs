@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_lite::future::block_on;
+use hotshoe_abi::AbiHandler;
 use hotshoe_abi::plain::Line;
 
 use super::state::Asking;
 use super::successor::Successor;
+use crate::config::SwapPolicy;
 use crate::contract::Result;
 use crate::discover::Source;
 use crate::gateway::Entries;
@@ -31,19 +33,21 @@ pub(in crate::host) struct Generation {
     pub(super) running: Running,
     pub(super) successor: Successor,
     pub(super) entries: Entries,
+    /// What is behind the handlers of `entries`, or will be. Taken when it is probed.
+    pub(super) handlers: Vec<Arc<AbiHandler>>,
     pub(super) warnings: Vec<String>,
     pub(super) load_time: Duration,
     pub(super) started: u64,
 }
 
 impl Core {
-    /// What an instance is at the moment.
+    /// What an instance is at the moment, to be started anew: that it runs is all that it has to pass.
     pub(super) fn successor_now(&self, slot: &Slot) -> Option<Successor> {
         Some(Successor {
             config: slot.config.clone(),
             candidate: slot.candidate.clone()?,
             depends_on: slot.depends_on.clone(),
-            policy: self.config.swap_of(&slot.config),
+            policy: SwapPolicy { replay: None, ..self.config.swap_of(&slot.config) },
         })
     }
 
@@ -107,8 +111,8 @@ impl Core {
         let (made, took) = made.inspect_err(|_| {
             abandon(id, order.context.clone(), order.term.clone());
         })?;
-        let Assembled { plugin, entries, services, topics, tasks, storage, execute, own, library } =
-            made;
+        let Assembled { plugin, entries, handlers, services, topics, tasks, storage, .. } = made;
+        let Assembled { execute, own, library, .. } = made;
         let running = Running {
             plugin: Some(plugin),
             context: order.context.clone(),
@@ -128,7 +132,7 @@ impl Core {
             recorder: None,
         };
         let (load_time, started) = (took, order.start);
-        Ok(Generation { running, successor, entries, warnings, load_time, started })
+        Ok(Generation { running, successor, entries, handlers, warnings, load_time, started })
     }
 
     /// Ends a generation that serves no more: waits for calls that are still inside, up to the limit for a

@@ -12,6 +12,7 @@ mod exclusive;
 mod generation;
 mod operations;
 mod probation;
+mod rehearsal;
 mod report;
 mod state;
 mod successor;
@@ -133,8 +134,8 @@ impl Core {
         let old = self.running(id, |slot| Some(slot.running.as_ref()?.term.clone()))?;
         let policy = successor.policy.clone();
         let holds = successor.has_state() || self.state_policy_of(id) != StatePolicy::None;
-        let new = self.raise(id, Term::successor(old.supervisor().clone()), successor)?;
-        let made = self.probe(id, &new).and_then(|()| match holds {
+        let mut new = self.raise(id, Term::successor(old.supervisor().clone()), successor)?;
+        let made = self.probe(id, &mut new).and_then(|()| match holds {
             true => self.hand_over(id, &old, &new, &policy),
             false => self.pass_on(id, &old, &new),
         });
@@ -155,9 +156,17 @@ impl Core {
     }
 
     /// Whether a generation that nobody calls yet is fit to be called.
-    fn probe(&self, id: &str, new: &Generation) -> Result<()> {
-        self.gateway.draft(|routes| routes.clone().replace(id, &new.entries))?;
-        Asking::of(id, &new.running)?.probe()
+    fn probe(&self, id: &str, new: &mut Generation) -> Result<()> {
+        let objects = std::mem::take(&mut new.handlers);
+        let routes = self.gateway.draft(|routes| {
+            let mut routes = routes.clone();
+            routes.replace(id, &new.entries).map(|()| routes)
+        })?;
+        let asking = Asking::of(id, &new.running)?;
+        asking.probe()?;
+        let Some(policy) = &new.successor.policy.replay else { return Ok(()) };
+        let entries = new.entries.handlers.iter().map(|(_, _, entry)| entry.clone());
+        asking.rehearse(routes, entries.zip(objects).collect(), policy)
     }
 
     /// Holds calls, hands the state over, and leads calls to the new one. Also the routes of the old one.
@@ -238,6 +247,7 @@ impl Core {
                 config: std::mem::replace(&mut slot.config, successor.config),
             },
             entries: entries_before,
+            handlers: Vec::new(),
             warnings: std::mem::replace(&mut slot.warnings, warnings),
             load_time: std::mem::replace(&mut slot.load_time, load_time),
             started: std::mem::replace(&mut slot.started, started),

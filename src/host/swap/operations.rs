@@ -20,6 +20,9 @@ impl PluginHost {
     /// themselves. A plugin with `swap = "exclusive"` in its manifest stops before its successor begins;
     /// calls are held for all of that.
     ///
+    /// If its `swap` table names a recording ([`ReplayPolicy`](crate::config::ReplayPolicy)), the calls in there
+    /// are made to the new one before anybody else calls it, and have to be answered as they were.
+    ///
     /// For the time of `probation` there is a way back: if its breaker opens, the old one takes over again,
     /// with the state of the new one if that can hand it over, otherwise with its own from before. See
     /// [`promote`](Self::promote) and [`roll_back`](Self::roll_back). An instance stays with the build that

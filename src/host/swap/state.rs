@@ -10,7 +10,7 @@ use crate::config::SwapPolicy;
 use crate::contract::{Error, ErrorKind, Health, HealthStatus, Result};
 use crate::host::health::PATIENCE;
 use crate::host::slot::Running;
-use crate::lifecycle::{Phase, Worker};
+use crate::lifecycle::{Phase, Stage, Worker};
 
 /// What is asked of an instance, where it may take for ever.
 pub(super) struct Asking<'a> {
@@ -40,7 +40,7 @@ impl<'a> Asking<'a> {
             policy.state_timeout,
             "save its state",
             Some("swap.state_timeout"),
-            move || block_on(plugin.save_state()),
+            move |_| block_on(plugin.save_state()),
         )?;
         let Some(state) = saved.into_option() else { return Ok(None) };
         let (size, most) = (state.as_slice().len() as u64, policy.max_state_bytes);
@@ -63,7 +63,7 @@ impl<'a> Asking<'a> {
             policy.state_timeout,
             "restore the state",
             Some("swap.state_timeout"),
-            move || block_on(plugin.restore_state(state)),
+            move |_| block_on(plugin.restore_state(state)),
         )
     }
 
@@ -74,7 +74,7 @@ impl<'a> Asking<'a> {
     pub(super) fn probe(&self) -> Result<()> {
         let plugin = self.plugin.clone();
         let health =
-            self.within(PATIENCE, "say how it is", None, move || block_on(plugin.health()))?;
+            self.within(PATIENCE, "say how it is", None, move |_| block_on(plugin.health()))?;
         let Health { status, message, .. } = crate::bridge::import_health(health);
         if status != HealthStatus::Unhealthy {
             return Ok(());
@@ -89,17 +89,17 @@ impl<'a> Asking<'a> {
     /// Its own; if it takes too long.
     pub(super) fn stop(&self, limit: Duration) -> Result<()> {
         let plugin = self.plugin.clone();
-        self.within(limit, "stop", Some("stop_timeout"), move || block_on(plugin.stop()))
+        self.within(limit, "stop", Some("stop_timeout"), move |_| block_on(plugin.stop()))
     }
 
-    fn within<T: Send + 'static>(
+    pub(super) fn within<T: Send + 'static>(
         &self,
         limit: Duration,
         what: &str,
         key: Option<&str>,
-        work: impl FnOnce() -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Stage) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let worker = Worker::spawn(self.instance, Phase::Run, Some(limit), move |_| work());
+        let worker = Worker::spawn(self.instance, Phase::Run, Some(limit), work);
         worker.wait().map_err(|error| {
             if !error.is_timeout() {
                 return error;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::rehearsal;
 use crate::config::{InstanceConfig, SwapPolicy};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::discover::{Candidate, Source};
@@ -70,6 +71,7 @@ impl Core {
                 .with_plugin(id)
                 .with_help("wait for its end, or end it with `promote` or `roll_back`"));
         }
+        let is_same_code = matches!(wanted, Wanted::Settings(_));
         let candidate = match wanted {
             Wanted::Settings(settings) => {
                 config.settings = settings;
@@ -87,7 +89,14 @@ impl Core {
             }
         };
         let depends_on = self.still_fits(id, &candidate)?;
-        let policy = self.config.swap_of(&config);
+        let mut policy = self.config.swap_of(&config);
+        if is_same_code {
+            // Other settings are there so that it answers otherwise.
+            policy.replay = None;
+        }
+        if let Some(replay) = &policy.replay {
+            rehearsal::recording(replay, &candidate).map_err(|error| error.with_plugin(id))?;
+        }
         Ok(Successor { config, candidate, depends_on, policy })
     }
 
