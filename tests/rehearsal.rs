@@ -1,4 +1,4 @@
-//! A recording that a build has to pass before it is swapped in.
+//! A recording that a build has to pass before it is swapped in, and recordings of what is exchanged.
 
 mod support;
 
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use futures_lite::future::block_on;
 use hotshoe::config::Config;
-use hotshoe::replay::{RecordOptions, Recording};
+use hotshoe::replay::{Reader, RecordOptions, Recording};
 use hotshoe::{Call, ErrorKind, PluginHost, Request, Result, SwapReport};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -160,4 +160,43 @@ fn a_recording_that_is_missing_or_of_another_plugin_is_told_before_anything_is_l
     );
     assert!(serving.host.retired().is_empty());
     serving.goes_on(0);
+}
+
+#[test]
+fn a_recording_ends_when_what_it_records_is_exchanged_and_when_that_is_taken_back() {
+    let folder = Folder::new();
+    let serving = folder.host("");
+    let of_old = serving.record("old.jsonl");
+    serving.turn();
+    serving.swap("7.0.101").unwrap();
+    serving.turn();
+    serving.told();
+
+    let of_new = serving.record("new.jsonl");
+    serving.turn();
+    serving.host.roll_back("turnstile").wait().unwrap();
+    serving.turn();
+    serving.told();
+
+    // What was recorded once is not recorded any more when it is back.
+    let again = serving.record("again.jsonl");
+    serving.turn();
+    let ends = [of_old, of_new, again].map(|recording| recording.finish().unwrap());
+    let ends = ends.map(|end| (end.written, end.unfinished, end.cut_short));
+    assert_eq!(ends, [(1, 0, true), (1, 0, true), (1, 0, false)]);
+    let versions = ["old.jsonl", "new.jsonl", "again.jsonl"]
+        .map(|name| Reader::open(folder.file(name)).unwrap().header().version.clone());
+    assert_eq!(versions, ["7.0.100", "7.0.101", "7.0.100"]);
+}
+
+#[test]
+fn a_recording_of_one_that_cannot_be_up_twice_ends_as_well() {
+    let folder = Folder::new();
+    let serving = folder.host("mode = 'exclusive'");
+    let recording = serving.record("old.jsonl");
+    serving.turn();
+    serving.swap("7.0.101").unwrap();
+    serving.turn();
+    let end = recording.finish().unwrap();
+    assert_eq!((end.written, end.unfinished, end.cut_short), (1, 0, true));
 }

@@ -547,7 +547,7 @@ impl PluginHost {
     /// Writes the calls of a running instance and their answers into a new file, until what this returns is
     /// dropped: requests to its routes as its handlers get them, and `execute`. No call waits for it or fails
     /// because of it; what cannot be taken down is passed over and counted. It is the calls of this start of
-    /// the instance: a restart ends the recording.
+    /// the instance: a restart or a swap ends the recording.
     ///
     /// The file holds what users said and were told, but for the headers in
     /// [`redact`](RecordOptions::redact): keep it as you would keep that. See [`replay`](crate::replay).

@@ -141,7 +141,7 @@ impl Recorder {
     }
 
     /// Takes nothing more.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.queue.close();
     }
 }

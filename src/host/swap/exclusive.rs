@@ -110,6 +110,7 @@ impl Core {
 
     /// Ends what an instance runs while its calls are held: nothing of it is left but its ports.
     fn end_in_place(&self, id: &str) -> Result<()> {
+        self.cut_recording_short(id);
         let mut slots = self.slots.write();
         let taken = slots.get_mut(id).and_then(|slot| {
             let limit = self.config.timeouts_of(&slot.config).stop;

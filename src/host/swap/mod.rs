@@ -212,6 +212,7 @@ impl Core {
         to: &Arc<Term>,
         entries: &Entries,
     ) -> Result<Entries> {
+        self.cut_recording_short(id);
         let before = self.gateway.draft(|routes| {
             let before = routes.entries_of(id);
             routes.replace(id, entries).map(|()| before)
@@ -238,6 +239,7 @@ impl Core {
         let slot = slots.get_mut(id)?;
         let mut before = slot.running.take()?;
         self.connect(id, &mut running, &mut before);
+        before.recorder = None;
         let old = Generation {
             running: before,
             successor: Successor {
@@ -302,6 +304,16 @@ impl Core {
             before.unwrap_or(service).offer()
         });
         self.services.replace(id, offers.collect());
+    }
+
+    /// A recording is of one generation: what comes after the switch is not in there. Nothing of what is kept
+    /// for the way back is recorded either.
+    fn cut_recording_short(&self, id: &str) {
+        let recorder = self.running(id, |slot| slot.running.as_ref()?.recorder.clone());
+        if let Ok(recorder) = recorder {
+            self.gateway.end_recording(&recorder);
+            recorder.close();
+        }
     }
 
     fn state_policy_of(&self, id: &str) -> StatePolicy {
