@@ -214,6 +214,7 @@ pub(super) trait AnyPort: Send + Sync {
     fn watch(&self) -> &Watch;
     fn set(&self, bits: u32);
     fn clear(&self, bits: u32);
+    fn is_closed(&self) -> bool;
     /// Calls that have begun, and those of them that are over.
     fn counts(&self) -> (u64, u64);
     /// Takes what is called, if nobody is inside; how many are, otherwise.
@@ -271,6 +272,10 @@ impl<R: PortTarget> AnyPort for Port<R> {
 
     fn clear(&self, bits: u32) {
         self.0.clear(bits);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.switch() & CLOSED != 0
     }
 
     fn counts(&self) -> (u64, u64) {

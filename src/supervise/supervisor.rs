@@ -410,8 +410,9 @@ impl Supervisor {
             _ => None,
         };
         if let Some(told) = &told {
-            // Another generation takes over: calls wait for it.
-            ports.list.iter().for_each(|port| port.pause());
+            // Another generation takes over: calls wait for it. What is closed belongs to neither of the two, and
+            // nobody would take that back.
+            ports.list.iter().filter(|port| !port.is_closed()).for_each(|port| port.pause());
             let _ = told.try_send(());
         }
         for port in ports.behind(limits).filter(|port| port.watch().contribution.is_limited()) {
