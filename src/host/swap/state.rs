@@ -102,7 +102,7 @@ impl<'a> Asking<'a> {
         let worker = Worker::spawn(self.instance, Phase::Run, Some(limit), work);
         worker.wait().map_err(|error| {
             if !error.is_timeout() {
-                return error;
+                return error.with_phase(what);
             }
             let message = format!("it was expected to {what} within {limit:?}, it did not");
             let help = match key {
