@@ -20,17 +20,47 @@ pub enum Manner {
     RefusesState,
     /// It does not give its own.
     FailsToSave,
+    /// Its start fails.
+    FailsToStart,
+    /// Its initialisation does not end.
+    HangsInInitialize,
+    /// It does not come back with its state.
+    HangsInSave,
+    /// It does not come back from taking its predecessor's state.
+    HangsInRestore,
+    /// It does not end.
+    HangsInStop,
+    /// It panics when it starts.
+    PanicsInStart,
+    /// It panics when it is asked how it is.
+    PanicsInHealth,
+    /// It panics when it is asked for its state.
+    PanicsInSave,
+    /// It panics when it is handed its predecessor's state.
+    PanicsInRestore,
+    /// It panics when it ends.
+    PanicsInStop,
 }
 
 impl Manner {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 16] = [
         Self::Good,
         Self::FailsToInitialize,
         Self::Unwell,
         Self::FailsLater,
         Self::RefusesState,
         Self::FailsToSave,
+        Self::FailsToStart,
+        Self::HangsInInitialize,
+        Self::HangsInSave,
+        Self::HangsInRestore,
+        Self::HangsInStop,
+        Self::PanicsInStart,
+        Self::PanicsInHealth,
+        Self::PanicsInSave,
+        Self::PanicsInRestore,
+        Self::PanicsInStop,
     ];
 }
 
