@@ -39,4 +39,9 @@ impl Limits {
     pub(super) fn breaker(&self) -> Option<BreakerState> {
         Some(self.breaker.as_ref()?.lock().state())
     }
+
+    /// Whether the breaker has to be asked.
+    pub(super) fn is_open(&self) -> bool {
+        self.breaker().is_some_and(|state| state != BreakerState::Closed)
+    }
 }

@@ -214,7 +214,6 @@ pub(super) trait AnyPort: Send + Sync {
     fn watch(&self) -> &Watch;
     fn set(&self, bits: u32);
     fn clear(&self, bits: u32);
-    fn is_closed(&self) -> bool;
     /// Calls that have begun, and those of them that are over.
     fn counts(&self) -> (u64, u64);
     /// Takes what is called, if nobody is inside; how many are, otherwise.
@@ -232,7 +231,8 @@ pub(super) trait AnyPort: Send + Sync {
 
 /// What a port could lead to, whatever that is.
 pub(super) trait AnySpare: Send {
-    fn of(&self) -> &Contribution;
+    /// That of the port.
+    fn watch(&self) -> &Watch;
     /// Exchanges it for what the port leads to.
     ///
     /// # Errors
@@ -243,13 +243,13 @@ pub(super) trait AnySpare: Send {
 }
 
 struct PortSpare<R: PortTarget> {
-    of: Contribution,
+    port: Port<R>,
     spare: Spare<Watch, R>,
 }
 
 impl<R: PortTarget> AnySpare for PortSpare<R> {
-    fn of(&self) -> &Contribution {
-        &self.of
+    fn watch(&self) -> &Watch {
+        &self.port.0
     }
 
     fn put(&mut self) -> Result<()> {
@@ -272,10 +272,6 @@ impl<R: PortTarget> AnyPort for Port<R> {
 
     fn clear(&self, bits: u32) {
         self.0.clear(bits);
-    }
-
-    fn is_closed(&self) -> bool {
-        self.0.switch() & CLOSED != 0
     }
 
     fn counts(&self) -> (u64, u64) {
@@ -314,7 +310,7 @@ impl<R: PortTarget> Port<R> {
     /// With what was not taken, because it cannot be called like that.
     pub(super) fn prepare(&self, target: R) -> Result<Box<dyn AnySpare>, R> {
         let spare = self.0.prepare(target)?;
-        Ok(Box::new(PortSpare { of: self.0.contribution.clone(), spare }))
+        Ok(Box::new(PortSpare { port: self.clone(), spare }))
     }
 
     /// Gives a closed port that has nothing to call a successor of what it had.

@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use async_channel::{Receiver, Sender};
 use histogram::Histogram;
 use hotshoe_abi::{PortTarget, outcome};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::balance::InFlight;
 use super::breaker::{Breaker, Round, Trial, Verdict};
@@ -54,8 +54,6 @@ pub(crate) struct Supervisor {
     monitor: Monitor,
     /// Refusals that were not told yet, by what refused.
     refusals: [Sampled; Refusal::ALL.len()],
-    /// Who is told that its breaker has opened, instead of its callers.
-    on_trip: Mutex<Option<Sender<()>>>,
     epoch: Instant,
     usage: Mutex<Usage>,
     uptime: Mutex<Uptime>,
@@ -89,6 +87,12 @@ struct Ports {
     list: Vec<Arc<dyn AnyPort>>,
     /// Replaced while calls were inside that did not come back.
     left_behind: Vec<Arc<dyn AnyPort>>,
+    /// How many hold all calls.
+    holders: u32,
+    /// Who is told that its breaker has opened, instead of its callers.
+    on_trip: Option<Sender<()>>,
+    /// That was told, and calls are held until somebody has dealt with it.
+    tripped: bool,
 }
 
 impl Supervisor {
@@ -112,7 +116,6 @@ impl Supervisor {
             pooled: policy.pool.as_ref().map(|_| Box::default()),
             monitor: monitor.clone(),
             refusals: Default::default(),
-            on_trip: Mutex::default(),
             epoch: Instant::now(),
             usage: Mutex::default(),
             uptime: Mutex::default(),
@@ -162,24 +165,22 @@ impl Supervisor {
     }
 
     /// The port of a contribution of a successor: that of its predecessor, and beside it what takes the
-    /// place of what it leads to; or a new one, still closed.
+    /// place of what it leads to; or, if that has none, another one that is closed.
     ///
     /// # Errors
     /// It cannot be called like its predecessor.
     pub(super) fn port_of_successor<R: PortTarget>(
         self: &Arc<Self>,
+        predecessor: Option<Arc<dyn AnyPort>>,
         of: Contribution,
         target: R,
     ) -> Result<(Port<R>, Next)> {
-        let mut ports = self.ports.lock();
-        let known = ports.list.iter().find(|port| port.watch().contribution == of);
-        let known = known.and_then(|port| port.as_any().downcast_ref::<Port<R>>());
-        let Some(port) = known.cloned() else {
-            let (port, shared) = self.new_port(&mut ports, of, target);
+        let port = predecessor.as_ref().and_then(|port| port.as_any().downcast_ref::<Port<R>>());
+        let Some(port) = port.cloned() else {
+            let (port, shared) = self.port(of, target);
             return Ok((port, Next::Mounted(shared)));
         };
-        drop(ports);
-        // It may lead nowhere: an earlier version contributed this, the one that serves does not.
+        // It leads nowhere if the predecessor had to end first.
         let target = match port.mount(target) {
             Ok(()) => return Ok((port.clone(), Next::Mounted(Arc::new(port)))),
             Err(target) => target,
@@ -203,8 +204,7 @@ impl Supervisor {
         let port = Port::new(self, of, target);
         let shared: Arc<dyn AnyPort> = Arc::new(port.clone());
         let watch = shared.watch();
-        let open = watch.limits.breaker().is_some_and(|state| state != BreakerState::Closed);
-        if open && watch.contribution.is_limited() {
+        if watch.limits.is_open() && watch.contribution.is_limited() {
             shared.set(BREAKER);
         }
         ports.list.push(shared.clone());
@@ -397,7 +397,7 @@ impl Supervisor {
     ) {
         let Some(breaker) = &limits.breaker else { return };
         // The ports first: the two locks are taken in this order everywhere.
-        let ports = self.ports.lock();
+        let mut ports = self.ports.lock();
         let total = ports.ended_behind(limits) + 1;
         let mut breaker = breaker.lock();
         let from = breaker.state();
@@ -405,19 +405,10 @@ impl Supervisor {
             return;
         }
         let to = breaker.state();
-        let told = match to {
-            BreakerState::Open => self.on_trip.lock().take(),
-            _ => None,
-        };
-        if let Some(told) = &told {
-            // Another generation takes over: calls wait for it. What is closed belongs to neither of the two, and
-            // nobody would take that back.
-            ports.list.iter().filter(|port| !port.is_closed()).for_each(|port| port.pause());
-            let _ = told.try_send(());
-        }
+        let tripped = to == BreakerState::Open && ports.trip();
         for port in ports.behind(limits).filter(|port| port.watch().contribution.is_limited()) {
             match to {
-                BreakerState::Open | BreakerState::HalfOpen if told.is_none() => port.set(BREAKER),
+                BreakerState::Open | BreakerState::HalfOpen if !tripped => port.set(BREAKER),
                 _ => port.clear(BREAKER),
             }
         }
@@ -438,30 +429,57 @@ impl Supervisor {
         self.monitor.emit(HostEvent::now(&self.instance, kind));
     }
 
-    /// Tells somebody, once, if its breaker opens: then calls are held, not refused, until they
-    /// [are no more](Term::resume).
+    /// Tells somebody, once, if its breaker opens, or has opened already: then calls are held, not refused,
+    /// until [`tell_trip_no_more`](Self::tell_trip_no_more).
     pub(crate) fn tell_trip(&self) -> Receiver<()> {
         let (told, tripped) = async_channel::bounded(1);
-        *self.on_trip.lock() = Some(told);
+        let mut ports = self.ports.lock();
+        ports.on_trip = Some(told);
+        let limited = |port: &&Arc<dyn AnyPort>| port.watch().contribution.is_limited();
+        let is_open = |port: &Arc<dyn AnyPort>| port.watch().limits.is_open();
+        if ports.all().filter(limited).any(is_open) && ports.trip() {
+            ports.all().filter(limited).for_each(|port| port.clear(BREAKER));
+        }
         tripped
     }
 
-    /// Its breaker does from now on what a breaker does.
+    /// Its breaker does from now on what a breaker does. What was held because it had opened is so no more.
     pub(crate) fn tell_trip_no_more(&self) {
-        *self.on_trip.lock() = None;
+        let mut ports = self.ports.lock();
+        ports.on_trip = None;
+        if std::mem::take(&mut ports.tripped) {
+            self.let_go(ports);
+        }
     }
 
-    /// Nobody came to take over from what has failed: its breaker refuses calls.
+    /// Nobody takes over from what has failed: its breaker refuses calls.
     pub(crate) fn refuse_what_waits(&self) {
         let ports = self.ports.lock();
-        for port in &ports.list {
-            let open =
-                port.watch().limits.breaker().is_some_and(|state| state != BreakerState::Closed);
-            if open && port.watch().contribution.is_limited() {
+        for port in ports.all().filter(|port| port.watch().contribution.is_limited()) {
+            if port.watch().limits.is_open() {
                 port.set(BREAKER);
             }
-            port.resume();
         }
+        drop(ports);
+        self.tell_trip_no_more();
+    }
+
+    /// Holds all calls: one more does so.
+    pub(super) fn hold(&self) {
+        self.ports.lock().hold();
+    }
+
+    /// One less does.
+    pub(super) fn hold_no_more(&self) {
+        self.let_go(self.ports.lock());
+    }
+
+    fn let_go(&self, mut ports: MutexGuard<'_, Ports>) {
+        ports.holders -= 1;
+        if ports.holders > 0 {
+            return;
+        }
+        ports.all().for_each(|port| port.resume());
         drop(ports);
         self.flights.wake();
     }
@@ -588,6 +606,22 @@ impl Supervisor {
 }
 
 impl Ports {
+    fn hold(&mut self) {
+        self.holders += 1;
+        if self.holders == 1 {
+            self.all().for_each(|port| port.pause());
+        }
+    }
+
+    /// A breaker has opened: whether somebody was told, and calls wait for what they do about it.
+    fn trip(&mut self) -> bool {
+        let Some(told) = self.on_trip.take() else { return false };
+        let _ = told.try_send(());
+        self.tripped = true;
+        self.hold();
+        true
+    }
+
     /// Those that share these limits.
     fn behind(&self, limits: &Arc<Limits>) -> impl Iterator<Item = &Arc<dyn AnyPort>> {
         self.all().filter(|port| Arc::ptr_eq(&port.watch().limits, limits))

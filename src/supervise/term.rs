@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::contribution::Contribution;
 use super::port::{AnyPort, AnySpare, Port};
 use super::supervisor::{Next, Supervisor};
-use super::watch::CLOSED;
+use super::watch::{CLOSED, Watch};
 use crate::contract::Result;
 use crate::runtime::lane::Lane;
 
@@ -25,8 +25,6 @@ const FIRST_NAP: Duration = Duration::from_micros(20);
 /// What one start mounted.
 pub(crate) struct Term {
     supervisor: Arc<Supervisor>,
-    /// It is to take the place of another one that serves.
-    is_successor: bool,
     state: Mutex<State>,
 }
 
@@ -37,6 +35,28 @@ struct State {
     /// What of this start could be behind ports that lead to that of another one.
     spares: Vec<Box<dyn AnySpare>>,
     lane: Option<Arc<Lane>>,
+    /// Whose place it is to take, until it has.
+    predecessor: Option<Arc<Term>>,
+}
+
+impl State {
+    /// What it had beside ports is behind them now, and what the other one had is beside them.
+    fn take_over(&mut self, other: &mut Self) {
+        for spare in std::mem::take(&mut self.spares) {
+            let same = |port: &Arc<dyn AnyPort>| std::ptr::eq(port.watch(), spare.watch());
+            self.ports.extend(other.ports.extract_if(.., |port| same(port)));
+            other.spares.push(spare);
+        }
+        self.lane = other.lane.take();
+        self.predecessor = None;
+    }
+
+    /// Whether what this start brought is behind this port, or beside it.
+    fn has(&self, port: &Arc<dyn AnyPort>) -> bool {
+        let same = |watch: &Watch| std::ptr::eq(watch, port.watch());
+        self.ports.iter().any(|own| same(own.watch()))
+            || self.spares.iter().any(|spare| same(spare.watch()))
+    }
 }
 
 /// What was called, to be dropped where it does not matter how long that takes.
@@ -44,12 +64,14 @@ pub(crate) type Taken = Vec<Box<dyn Any + Send>>;
 
 impl Term {
     pub(crate) fn new(supervisor: Arc<Supervisor>) -> Arc<Self> {
-        Arc::new(Self { supervisor, is_successor: false, state: Mutex::default() })
+        Arc::new(Self { supervisor, state: Mutex::default() })
     }
 
-    /// One that is to take the place of another one that serves, see [`exchange`](Self::exchange).
-    pub(crate) fn successor(supervisor: Arc<Supervisor>) -> Arc<Self> {
-        Arc::new(Self { supervisor, is_successor: true, state: Mutex::default() })
+    /// One that is to take the place of another one: of one that serves by [`exchange`](Self::exchange), of
+    /// one that has ended while calls were held by [`succeed`](Self::succeed).
+    pub(crate) fn successor(of: &Arc<Self>) -> Arc<Self> {
+        let state = State { predecessor: Some(of.clone()), ..State::default() };
+        Arc::new(Self { supervisor: of.supervisor.clone(), state: Mutex::new(state) })
     }
 
     pub(crate) fn supervisor(&self) -> &Arc<Supervisor> {
@@ -62,29 +84,23 @@ impl Term {
     /// # Errors
     /// It cannot be called like what it is to replace.
     pub(crate) fn port<R: PortTarget>(&self, of: Contribution, target: R) -> Result<Port<R>> {
-        if !self.is_successor {
-            let (port, shared) = self.supervisor.port(of, target);
-            self.state.lock().ports.push(shared);
-            return Ok(port);
-        }
-        let (port, next) = self.supervisor.port_of_successor(of, target)?;
         let mut state = self.state.lock();
+        let Some(predecessor) = state.predecessor.clone() else {
+            let (port, shared) = self.supervisor.port(of, target);
+            state.ports.push(shared);
+            return Ok(port);
+        };
+        // Nobody else's: what a generation before that has left may still be on its way out. And one for
+        // each of several handlers of one topic.
+        let before = predecessor.state.lock().ports.iter().cloned().collect::<Vec<_>>();
+        let free = |port: &Arc<dyn AnyPort>| port.watch().contribution == of && !state.has(port);
+        let before = before.into_iter().find(free);
+        let (port, next) = self.supervisor.port_of_successor(before, of, target)?;
         match next {
             Next::Mounted(port) => state.ports.push(port),
             Next::Spare(spare) => state.spares.push(spare),
         }
         Ok(port)
-    }
-
-    /// Holds all calls from now on: they wait until [`resume`](Self::resume). Who is inside goes on.
-    pub(crate) fn pause(&self) {
-        self.state.lock().ports.iter().for_each(|port| port.pause());
-    }
-
-    /// Holds them no more.
-    pub(crate) fn resume(&self) {
-        self.state.lock().ports.iter().for_each(|port| port.resume());
-        self.supervisor.flights.wake();
     }
 
     /// Waits until nobody is inside, up to `deadline`; how many still are. For good only while calls are
@@ -125,13 +141,8 @@ impl Term {
         }
         // Before the others are closed: whoever comes late finds what there is.
         own.ports.iter().for_each(|port| port.clear(CLOSED));
-        for spare in std::mem::take(&mut own.spares) {
-            let of = |port: &Arc<dyn AnyPort>| port.watch().contribution == *spare.of();
-            own.ports.extend(other.ports.extract_if(.., |port| of(port)));
-            other.spares.push(spare);
-        }
+        own.take_over(other);
         other.ports.iter().for_each(|port| port.set(CLOSED));
-        own.lane = other.lane.take();
         self.supervisor.forget_failures();
         Ok(())
     }
@@ -147,9 +158,12 @@ impl Term {
     /// here are open, the others are closed.
     pub(crate) fn succeed(&self, ended: &Self) {
         let (mut own, mut ended) = (self.state.lock(), ended.state.lock());
+        let (own, ended) = (&mut *own, &mut *ended);
+        // Behind these somebody was left: they lead to the one that has ended until now.
+        own.spares.retain_mut(|spare| spare.put().is_ok());
+        own.take_over(ended);
         ended.ports.iter().for_each(|port| port.set(CLOSED));
         own.ports.iter().for_each(|port| port.clear(CLOSED));
-        own.lane = ended.lane.take();
         self.supervisor.forget_failures();
     }
 

@@ -2,14 +2,14 @@
 //! begins. If that does not come up, the old one is started anew from its state.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_lite::future::block_on;
 use hotshoe_abi::{AbiBytes, AbiPlugin};
 
 use super::probation::{Old, no_state};
 use super::state::Asking;
-use super::{Generation, HandedOver, Hold, Successor};
+use super::{Generation, HandedOver, Successor};
 use crate::config::SwapPolicy;
 use crate::contract::{Error, ErrorKind, Result};
 use crate::gateway::Entries;
@@ -17,7 +17,7 @@ use crate::host::context::InstanceContext;
 use crate::host::core::Core;
 use crate::host::slot::Running;
 use crate::lifecycle::{Phase, Worker};
-use crate::supervise::Term;
+use crate::supervise::{Hold, Term};
 
 impl Core {
     /// Exchanges an instance for a generation that can only be up when the old one is not.
@@ -36,8 +36,8 @@ impl Core {
             let running = slot.running.as_ref()?;
             Some((running.term.clone(), running.plugin.clone()?, self.successor_now(slot)?))
         })?;
-        let mut hold = Hold::new(&old);
-        let left_behind = old.quiet(hold.since + policy.drain_timeout);
+        let hold = Hold::new(old.supervisor());
+        let left_behind = old.quiet(hold.since() + policy.drain_timeout);
         if left_behind > 0 {
             let message = format!(
                 "all calls were expected to leave within {:?}, {left_behind} are still inside",
@@ -47,18 +47,19 @@ impl Core {
                 .with_plugin(id)
                 .with_help("raise `drain_timeout` in its `swap` table, or restart it"));
         }
-        let state = Asking { instance: id, plugin }.save(&policy)?;
+        let state = self.state_of(id, &Asking { instance: id, plugin }, &policy)?;
         let entries = self.gateway.draft(|routes| routes.entries_of(id));
         self.end_in_place(id)?;
-        let Err(error) = self.begin_in_place(id, &mut hold, successor, state.clone()) else {
+        let Err(error) = self.begin_in_place(id, successor, state.clone()) else {
             let made = HandedOver { state: state.clone(), left_behind: 0, pause: hold.release() };
             let way_back = Old::Anew(Box::new(before));
             return Ok((made, self.begin_probation(id, way_back, state, &policy)));
         };
-        match self.begin_in_place(id, &mut hold, before, state) {
+        let own = state.clone();
+        match self.begin_in_place(id, before, state) {
             Ok(()) => Err(error),
             Err(worse) => {
-                self.lose(id, &old, &entries, worse);
+                self.lose(id, &old, &entries, own, worse);
                 Err(error.with_help(format!(
                     "it does not run any more: what ran before did not come up again either; \
                      `explain(\"{id}\")` tells why"
@@ -67,7 +68,8 @@ impl Core {
         }
     }
 
-    /// Starts what served before an exchange, in the place of what serves now.
+    /// Starts what served before an exchange, in the place of what serves now, whose calls are held `since`
+    /// then.
     ///
     /// # Errors
     /// It does not come up; then what serves now was started again, or nothing runs.
@@ -77,33 +79,32 @@ impl Core {
         old: Successor,
         own_state: Option<AbiBytes>,
         policy: &SwapPolicy,
-    ) -> Result<Duration> {
+        since: Instant,
+    ) -> Result<()> {
         let (serving, asking, now) = self.running(id, |slot| {
             let running = slot.running.as_ref()?;
             let asking = Asking::of(id, running).ok()?;
             Some((running.term.clone(), asking, self.successor_now(slot)?))
         })?;
-        let mut hold = Hold::new(&serving);
-        serving.quiet(hold.since + policy.drain_timeout);
-        let saved = asking.save(policy);
+        serving.quiet(since + policy.drain_timeout);
+        let saved = self.state_of(id, &asking, policy);
         drop(asking);
         let entries = self.gateway.draft(|routes| routes.entries_of(id));
         self.end_in_place(id)?;
         let newest = match saved {
-            Ok(Some(saved)) => self.begin_in_place(id, &mut hold, old.clone(), Some(saved)),
-            Ok(None) if own_state.is_none() => {
-                self.begin_in_place(id, &mut hold, old.clone(), None)
-            }
+            Ok(Some(saved)) => self.begin_in_place(id, old.clone(), Some(saved)),
+            Ok(None) if own_state.is_none() => self.begin_in_place(id, old.clone(), None),
             Ok(None) => Err(no_state()),
             Err(error) => Err(error),
         };
         let gone_back = newest.or_else(|error| {
             tracing::warn!(plugin = id, %error, "rolled back to the state from before the exchange");
-            self.begin_in_place(id, &mut hold, old, own_state.clone())
+            self.begin_in_place(id, old, own_state.clone())
         });
-        let Err(error) = gone_back else { return Ok(hold.release()) };
-        if let Err(worse) = self.begin_in_place(id, &mut hold, now, own_state) {
-            self.lose(id, &serving, &entries, worse);
+        let Err(error) = gone_back else { return Ok(()) };
+        let own = own_state.clone();
+        if let Err(worse) = self.begin_in_place(id, now, own_state) {
+            self.lose(id, &serving, &entries, own, worse);
         }
         Err(error)
     }
@@ -133,13 +134,13 @@ impl Core {
     fn begin_in_place(
         self: &Arc<Self>,
         id: &str,
-        hold: &mut Hold,
         successor: Successor,
         state: Option<AbiBytes>,
     ) -> Result<()> {
         let ended = self.running(id, |slot| Some(slot.running.as_ref()?.term.clone()))?;
         let policy = successor.policy.clone();
-        let mut new = self.raise(id, Term::new(ended.supervisor().clone()), successor)?;
+        let mut new = self.raise(id, Term::successor(&ended), successor)?;
+        let state = state.filter(|_| new.successor.has_state());
         let ready = self.probe(id, &mut new).and_then(|()| match state {
             Some(state) => Asking::of(id, &new.running)?.restore(state, &policy),
             None => Ok(()),
@@ -147,7 +148,6 @@ impl Core {
         let led = ready.and_then(|()| self.lead_in_place(id, &ended, &new));
         match led {
             Ok(before) => {
-                hold.terms.push(new.running.term.clone());
                 self.take_over(id, new, before);
                 Ok(())
             }
@@ -174,8 +174,15 @@ impl Core {
         Ok(before)
     }
 
-    /// Nothing came up: whoever waits, and whoever comes, is refused.
-    fn lose(&self, id: &str, ended: &Term, entries: &Entries, error: Error) {
+    /// Nothing came up: whoever waits, and whoever comes, is refused. A restart finds the state.
+    fn lose(
+        self: &Arc<Self>,
+        id: &str,
+        ended: &Term,
+        entries: &Entries,
+        state: Option<AbiBytes>,
+        error: Error,
+    ) {
         ended.close();
         self.services.replace(id, Vec::new());
         self.withdraw_storage(id);
@@ -191,7 +198,10 @@ impl Core {
             running.subscriptions.iter().for_each(|gone| self.events.unsubscribe(gone));
             running.schedules.iter().for_each(crate::tasks::Schedule::end);
         }
+        slot.saved = state;
         slot.fail(Phase::Run, error);
+        drop(slots);
+        self.recover_the_fallen();
     }
 }
 

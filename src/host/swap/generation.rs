@@ -21,7 +21,7 @@ use crate::host::patrol::Beat;
 use crate::host::slot::{Running, Slot};
 use crate::host::start::{Mounted, Order};
 use crate::lifecycle::{Phase, Stage, Worker};
-use crate::supervise::Term;
+use crate::supervise::{Hold, Term};
 
 /// How long a retired generation's last calls are waited for at a time while others are held.
 const GLANCE: Duration = Duration::from_millis(5);
@@ -109,7 +109,7 @@ impl Core {
             file.close();
         }
         let (made, took) = made.inspect_err(|_| {
-            abandon(id, order.context.clone(), order.term.clone());
+            abandon(id, order.context.clone(), order.term.clone(), order.timeouts.stop);
         })?;
         let Assembled { plugin, entries, handlers, services, topics, tasks, storage, .. } = made;
         let Assembled { execute, own, library, .. } = made;
@@ -163,10 +163,9 @@ impl Core {
                 apart *= 2;
                 // Where calls come all the time there is never nobody inside, but for a moment.
                 if let Some(serving) = &serving {
-                    serving.pause();
-                    serving.quiet(Instant::now() + GLANCE);
+                    let hold = Hold::new(serving.supervisor());
+                    serving.quiet(hold.since() + GLANCE);
                     objects.extend(running.term.take_spares().0);
-                    serving.resume();
                 }
             }
             let (rest, _) = running.term.drain_rest(patience);
@@ -178,15 +177,19 @@ impl Core {
     }
 }
 
-/// Nobody waits for what was made of a generation that did not come up.
-fn abandon(id: &str, context: Arc<InstanceContext>, term: Arc<Term>) {
+/// Ends what was made of a generation that did not come up, and waits for that up to the limit for a stop:
+/// another one may be brought up behind the same ports.
+fn abandon(id: &str, context: Arc<InstanceContext>, term: Arc<Term>, limit: Duration) {
     context.end();
     // What is woken and dropped is the plugin's, and may take for ever.
-    let _ = Worker::spawn(id, Phase::Stop, None, move |_| {
+    let ended = Worker::spawn(id, Phase::Stop, Some(limit), move |_| {
         context.begin_stop();
         drop((term.take_spares(), term.drain_rest(Instant::now())));
         Ok(())
     });
+    if let Err(error) = ended.wait() {
+        tracing::warn!(plugin = id, %error, "what did not come up does not go, either");
+    }
 }
 
 /// From a candidate to a started instance, on the worker's thread, without any sign of it outside.

@@ -33,40 +33,15 @@ pub use update::UpdateReport;
 
 use crate::config::SwapPolicy;
 use crate::contract::Result;
+use crate::discover::Candidate;
 use crate::gateway::Entries;
 use crate::host::core::{Core, Operation};
 use crate::host::slot::Running;
 use crate::lifecycle::{Event, State};
 use crate::manifest::{StatePolicy, SwapMode};
 use crate::monitor::HostEventKind;
-use crate::supervise::Term;
+use crate::supervise::{Hold, Term};
 use crate::tasks::Schedule;
-
-/// Calls of an instance are held until this is dropped.
-struct Hold {
-    terms: Vec<Arc<Term>>,
-    since: Instant,
-}
-
-impl Hold {
-    fn new(term: &Arc<Term>) -> Self {
-        term.pause();
-        Self { terms: vec![term.clone()], since: Instant::now() }
-    }
-
-    /// Calls are held no more; for how long they were.
-    fn release(self) -> Duration {
-        let since = self.since;
-        drop(self);
-        since.elapsed()
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        self.terms.iter().for_each(|term| term.resume());
-    }
-}
 
 /// What was handed over.
 #[derive(Default)]
@@ -88,7 +63,7 @@ impl Core {
         wanted: Wanted,
     ) -> Result<SwapReport> {
         let begun = Instant::now();
-        let from = self.version_of(id);
+        let (from, before) = (self.version_of(id), self.candidate_of(id));
         let swapped = self.successor(id, wanted).and_then(|successor| {
             let to = successor.version();
             let (candidate, settings) =
@@ -98,7 +73,9 @@ impl Core {
                 SwapMode::Overlap => self.swap_beside(id, successor)?,
             };
             // What it is started with, should it be restarted.
-            operation.chosen.insert(id.to_owned(), candidate);
+            if before.is_none_or(|before| !Arc::ptr_eq(&before, &candidate)) {
+                operation.chosen.insert(id.to_owned(), candidate);
+            }
             operation.settings.insert(id.to_owned(), settings);
             Ok(SwapReport {
                 instance: id.to_owned(),
@@ -134,7 +111,7 @@ impl Core {
         let old = self.running(id, |slot| Some(slot.running.as_ref()?.term.clone()))?;
         let policy = successor.policy.clone();
         let holds = successor.has_state() || self.state_policy_of(id) != StatePolicy::None;
-        let mut new = self.raise(id, Term::successor(old.supervisor().clone()), successor)?;
+        let mut new = self.raise(id, Term::successor(&old), successor)?;
         let made = self.probe(id, &mut new).and_then(|()| match holds {
             true => self.hand_over(id, &old, &new, &policy),
             false => self.pass_on(id, &old, &new),
@@ -178,17 +155,13 @@ impl Core {
         policy: &SwapPolicy,
     ) -> Result<(HandedOver, Entries)> {
         let old_one = self.running(id, |slot| Asking::of(id, slot.running.as_ref()?).ok())?;
-        let mut hold = Hold::new(old);
-        let left_behind = old.quiet(hold.since + policy.drain_timeout);
-        let state = match self.state_policy_of(id) {
-            StatePolicy::None => None,
-            StatePolicy::HandedOver | StatePolicy::Kept => old_one.save(policy)?,
-        };
+        let hold = Hold::new(old.supervisor());
+        let left_behind = old.quiet(hold.since() + policy.drain_timeout);
+        let state = self.state_of(id, &old_one, policy)?;
         if let Some(state) = state.clone().filter(|_| new.successor.has_state()) {
             Asking::of(id, &new.running)?.restore(state, policy)?;
         }
         let before = self.lead_to(id, old, &new.running.term, &new.entries)?;
-        hold.terms.push(new.running.term.clone());
         Ok((HandedOver { state, left_behind, pause: hold.release() }, before))
     }
 
@@ -276,6 +249,7 @@ impl Core {
             let same = subscriptions.iter().position(|other| other.topic() == topic);
             new.subscriptions.push(match same {
                 Some(at) => {
+                    // Those of one topic stay in their order: each leads to its own port.
                     let subscription = subscriptions.remove(at);
                     subscription.admit(permit.clone());
                     subscription
@@ -316,16 +290,29 @@ impl Core {
         }
     }
 
+    /// The state of what serves, if it has one by its manifest.
+    fn state_of(
+        &self,
+        id: &str,
+        asking: &Asking<'_>,
+        policy: &SwapPolicy,
+    ) -> Result<Option<AbiBytes>> {
+        match self.state_policy_of(id) {
+            StatePolicy::None => Ok(None),
+            StatePolicy::HandedOver | StatePolicy::Kept => asking.save(policy),
+        }
+    }
+
     fn state_policy_of(&self, id: &str) -> StatePolicy {
-        let slots = self.slots.read();
-        let candidate = slots.get(id).and_then(|slot| slot.candidate.as_ref());
-        candidate.map(|candidate| candidate.manifest.state).unwrap_or_default()
+        self.candidate_of(id).map(|it| it.manifest.state).unwrap_or_default()
     }
 
     fn version_of(&self, id: &str) -> String {
-        let slots = self.slots.read();
-        let candidate = slots.get(id).and_then(|slot| slot.candidate.as_ref());
-        candidate.map(|candidate| candidate.manifest.version.to_string()).unwrap_or_default()
+        self.candidate_of(id).map(|it| it.manifest.version.to_string()).unwrap_or_default()
+    }
+
+    fn candidate_of(&self, id: &str) -> Option<Arc<Candidate>> {
+        self.slots.read().get(id)?.candidate.clone()
     }
 
     fn tell(&self, id: &str, kind: HostEventKind) {

@@ -2,23 +2,23 @@
 //! takes over again if the new one's breaker opens.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
 use futures_lite::future::{or, pending};
 use hotshoe_abi::AbiBytes;
 use hotshoe_abi::plain::Line;
 
+use super::Successor;
 use super::generation::Generation;
 use super::state::Asking;
-use super::{Hold, Successor};
 use crate::config::SwapPolicy;
 use crate::contract::{Error, ErrorKind, Result};
 use crate::host::core::{Core, Operation};
 use crate::host::slot::Slot;
 use crate::monitor::HostEventKind;
 use crate::runtime::Pending;
-use crate::supervise::Term;
+use crate::supervise::{Hold, Term};
 
 /// For how long calls of one that has failed are held at most until the host is free to go back. After that
 /// its breaker refuses them.
@@ -154,16 +154,19 @@ impl Core {
 
     /// There is no way back any more.
     fn leave_behind(&self, id: &str, old: Old, serving: Arc<Term>) {
-        serving.supervisor().tell_trip_no_more();
+        serving.supervisor().refuse_what_waits();
         serving.settle();
-        {
-            let slots = self.slots.read();
-            if let Some(running) = slots.get(id).and_then(|slot| slot.running.as_ref()) {
-                self.services.replace(id, running.services.iter().map(|own| own.offer()).collect());
-            }
-        }
+        self.offer_own(id);
         if let Old::Kept(old) = old {
             drop(self.retire(id, *old, Some(serving)));
+        }
+    }
+
+    /// Whoever asks from now on relies on all that what serves has.
+    fn offer_own(&self, id: &str) {
+        let slots = self.slots.read();
+        if let Some(running) = slots.get(id).and_then(|slot| slot.running.as_ref()) {
+            self.services.replace(id, running.services.iter().map(|own| own.offer()).collect());
         }
     }
 
@@ -180,21 +183,26 @@ impl Core {
     ) -> Result<()> {
         let (probation, serving) = self.take_probation(id)?;
         let Probation { old, state, policy, .. } = probation;
-        let from = self.version_of(id);
+        let (from, now) = (self.version_of(id), self.candidate_of(id));
+        let hold = Hold::new(serving.supervisor());
         serving.supervisor().tell_trip_no_more();
-        let (chosen, pause) = match old {
-            Old::Kept(old) => {
-                let chosen = old.successor.clone();
-                (chosen, self.go_back(id, *old, &serving, state, &policy))
-            }
-            Old::Anew(old) => ((*old).clone(), self.go_back_anew(id, *old, state, &policy)),
+        let since = hold.since();
+        let chosen = match &old {
+            Old::Kept(old) => old.successor.clone(),
+            Old::Anew(old) => (**old).clone(),
         };
-        let pause = pause.inspect_err(|error| {
-            serving.resume();
+        let gone_back = match old {
+            Old::Kept(old) => self.go_back(id, *old, &serving, state, &policy, since),
+            Old::Anew(old) => self.go_back_anew(id, *old, state, &policy, since),
+        };
+        gone_back.inspect_err(|error| {
+            serving.supervisor().refuse_what_waits();
             tracing::error!(plugin = id, %error, "it was to be rolled back, and was not");
         })?;
-        let to = chosen.version();
-        operation.chosen.insert(id.to_owned(), chosen.candidate);
+        let (pause, to) = (hold.release(), chosen.version());
+        if now.is_none_or(|now| !Arc::ptr_eq(&now, &chosen.candidate)) {
+            operation.chosen.insert(id.to_owned(), chosen.candidate);
+        }
         operation.settings.insert(id.to_owned(), chosen.config.settings);
         tracing::warn!(plugin = id, why, from, to, ?pause, "it was rolled back");
         let why = Line(why).to_string();
@@ -202,7 +210,7 @@ impl Core {
         Ok(())
     }
 
-    /// Leads calls to a generation that is still there; for how long they were held.
+    /// Leads calls to a generation that is still there. They are held `since` then.
     fn go_back(
         self: &Arc<Self>,
         id: &str,
@@ -210,19 +218,27 @@ impl Core {
         serving: &Arc<Term>,
         state: Option<AbiBytes>,
         policy: &SwapPolicy,
-    ) -> Result<Duration> {
-        let now = self.running(id, |slot| Asking::of(id, slot.running.as_ref()?).ok())?;
-        let mut hold = Hold::new(serving);
-        serving.quiet(hold.since + policy.drain_timeout);
-        hand_back(&now, &Asking::of(id, &old.running)?, state, policy);
+        since: Instant,
+    ) -> Result<()> {
+        serving.quiet(since + policy.drain_timeout);
         let term = old.running.term.clone();
-        let before = self.lead_to(id, serving, &term, &old.entries)?;
-        hold.terms.push(term.clone());
-        let pause = hold.release();
+        let led = self.running(id, |slot| Asking::of(id, slot.running.as_ref()?).ok());
+        let led = led.and_then(|now| {
+            hand_back(&now, &Asking::of(id, &old.running)?, state, policy);
+            self.lead_to(id, serving, &term, &old.entries)
+        });
+        let before = match led {
+            Ok(before) => before,
+            Err(error) => {
+                self.leave_behind(id, Old::Kept(Box::new(old)), serving.clone());
+                return Err(error);
+            }
+        };
         if let Some(failed) = self.take_over(id, old, before) {
             drop(self.retire(id, failed, Some(term)));
         }
-        Ok(pause)
+        self.offer_own(id);
+        Ok(())
     }
 
     /// The way back, and what serves.
@@ -245,7 +261,7 @@ impl Core {
     pub(in crate::host) fn end_probation(&self, slot: &mut Slot) -> Option<Generation> {
         let serving = slot.running.as_ref()?.term.clone();
         let probation = slot.probation.take()?;
-        serving.supervisor().tell_trip_no_more();
+        serving.supervisor().refuse_what_waits();
         match probation.old {
             Old::Kept(old) => Some(*old),
             Old::Anew(_) => None,
@@ -259,12 +275,20 @@ fn hand_back(from: &Asking<'_>, to: &Asking<'_>, state: Option<AbiBytes>, policy
     let Some(own) = state else { return };
     let plugin = to.instance;
     let saved = from.save(policy).and_then(|saved| saved.ok_or_else(no_state));
-    let Err(error) = saved.and_then(|saved| to.restore(saved, policy)) else { return };
+    let error = match saved.map(|saved| to.restore(saved, policy)) {
+        Ok(Ok(())) => return,
+        // What failed half way has perhaps left something.
+        Ok(Err(error)) => match to.restore(own, policy) {
+            Ok(()) => error,
+            Err(error) => {
+                tracing::error!(plugin, %error, "it goes on with what state it has");
+                return;
+            }
+        },
+        // It has what it had.
+        Err(error) => error,
+    };
     tracing::warn!(plugin, %error, "rolled back to the state from before the exchange");
-    // What failed half way has perhaps left something.
-    if let Err(error) = to.restore(own, policy) {
-        tracing::error!(plugin, %error, "it goes on with what state it has");
-    }
 }
 
 pub(super) fn no_state() -> Error {
