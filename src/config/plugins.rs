@@ -48,9 +48,9 @@ pub struct PluginsConfig {
     /// How each plugin is exchanged that has nothing of its own. Recordings belong to single instances.
     pub swap: SwapPolicy,
     /// Whether the directories are watched, and a file that is put there takes the place of what runs.
-    /// `false` by default.
+    /// `false` by default. Every library is loaded from a copy then, so that files may be overwritten.
     pub watch: bool,
-    /// For so long a directory has to be quiet before it is looked at. 500 milliseconds by default.
+    /// For so long a file has to be quiet before it is looked at. 500 milliseconds by default.
     pub watch_debounce: Duration,
     /// What is switched on and off by name, for the application and for instances with a
     /// [`feature_flag`](InstanceConfig::feature_flag).
@@ -77,6 +77,10 @@ pub struct PluginsConfig {
     pub instances: BTreeMap<String, InstanceConfig>,
 }
 
+/// How long nothing must have happened to a file: longer than a copy pauses between two pieces, and
+/// shorter than anybody waits for.
+const DEBOUNCE: Duration = Duration::from_millis(500);
+
 /// Two years of weekly updates, and some that were rolled back.
 const MAX_RETIRED: u32 = 2 * 52 + 16;
 
@@ -91,7 +95,7 @@ impl Default for PluginsConfig {
             supervision: Supervision::default(),
             swap: SwapPolicy::default(),
             watch: false,
-            watch_debounce: Duration::from_millis(500),
+            watch_debounce: DEBOUNCE,
             feature_flags: BTreeMap::new(),
             max_plugins: None,
             max_retired: MAX_RETIRED,

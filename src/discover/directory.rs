@@ -43,7 +43,7 @@ pub(crate) fn scan(directory: &Path, verifier: &Verifier) -> Result<Found> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|found| found == std::env::consts::DLL_EXTENSION) {
+        if is_library(&path) {
             paths.push(path);
         }
     }
@@ -53,6 +53,13 @@ pub(crate) fn scan(directory: &Path, verifier: &Verifier) -> Result<Found> {
         look_at(path, verifier, &mut found);
     }
     Ok(found)
+}
+
+/// Whether this is the name of a library. None begins with a dot: so tools call files that they have
+/// not finished.
+pub(super) fn is_library(path: &Path) -> bool {
+    let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+    !hidden && path.extension().is_some_and(|found| found == std::env::consts::DLL_EXTENSION)
 }
 
 /// Looks at one file.

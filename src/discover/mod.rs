@@ -5,11 +5,14 @@ mod linked;
 #[cfg(feature = "watch")]
 mod settling;
 #[cfg(feature = "watch")]
-#[cfg_attr(not(test), expect(dead_code, reason = "no host watches directories yet"))]
 mod watch;
 
 pub(crate) use directory::{Found, look_at, refuse_duplicates, scan};
 pub(crate) use linked::submitted;
+#[cfg(feature = "watch")]
+pub(crate) use settling::Change;
+#[cfg(feature = "watch")]
+pub(crate) use watch::DirectoryWatch;
 
 use std::path::Path;
 

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::directory::is_library;
+
 /// What became of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
@@ -13,6 +15,15 @@ pub(crate) enum Change {
     Settled(PathBuf),
     /// It was there, and is not.
     Removed(PathBuf),
+}
+
+impl Change {
+    /// Of which file.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Settled(path) | Self::Removed(path) => path,
+        }
+    }
 }
 
 /// Files, and which of them wait. `S` is what a look at one shows: two looks that show the same saw
@@ -112,14 +123,12 @@ impl<S: Clone + PartialEq> Settling<S> {
 }
 
 /// Of which library a file is: of itself, or the one whose signature it is. None of what is no
-/// library by its name, nor of names that begin with a dot: so tools call files that they have not
-/// finished.
+/// library by its name.
 pub(super) fn library_of(file: &Path) -> Option<PathBuf> {
     let name = file.file_name()?.to_str()?;
     let name = name.strip_suffix(".minisig").unwrap_or(name);
     let path = file.with_file_name(name);
-    let is_library = path.extension().is_some_and(|found| found == std::env::consts::DLL_EXTENSION);
-    (is_library && !name.starts_with('.')).then_some(path)
+    is_library(&path).then_some(path)
 }
 
 #[cfg(test)]

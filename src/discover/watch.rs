@@ -20,10 +20,6 @@ use super::settling::{Change, Settling, library_of};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::verify::Stamp;
 
-/// How long nothing must have happened to a file, unless somebody says otherwise: longer than a copy
-/// pauses between two pieces, and shorter than anybody waits for.
-pub(crate) const DEBOUNCE: Duration = Duration::from_millis(500);
-
 /// How often directories are looked at without any event. Nobody minds such a delay for a directory
 /// that was not there, and a look costs some microseconds a file.
 const RHYTHM: Duration = Duration::from_secs(2);
@@ -523,8 +519,7 @@ mod tests {
         let directory = Path::new(".").join(folder.path().file_name().unwrap());
         let (tell, told) = channel();
         let tell = move |changes| drop(tell.send(changes));
-        let watch =
-            DirectoryWatch::start(std::slice::from_ref(&directory), DEBOUNCE, tell).unwrap();
+        let watch = DirectoryWatch::start(std::slice::from_ref(&directory), SHORT, tell).unwrap();
         let path = directory.join("liba").with_extension(std::env::consts::DLL_EXTENSION);
         put(&path, "a build");
         assert_eq!(told.recv_timeout(PATIENCE).unwrap(), [Change::Settled(path)]);

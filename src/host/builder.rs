@@ -136,6 +136,8 @@ impl PluginHostBuilder {
             tracing::warn!("{}", Line(warning));
         }
         let verifier = Verifier::new(self.config.plugins.security.clone())?;
+        #[cfg(feature = "watch")]
+        let verifier = if self.config.plugins.watch { verifier.with_copies() } else { verifier };
         let preflight = Preflight::new(&self.config.plugins.security)?;
         self.warn_of_what_is_not_enforced();
         hotshoe_abi::guard::install_hook();
@@ -167,6 +169,12 @@ impl PluginHostBuilder {
         for (key, _) in idle.into_iter().filter(|(_, set)| *set) {
             tracing::warn!(
                 "`[plugins.security] {key}` is set, and this version does not enforce it"
+            );
+        }
+        if self.config.plugins.watch && cfg!(not(feature = "watch")) {
+            tracing::warn!(
+                "`[plugins] watch` is set, and this program was built without hotshoe's feature \
+                 `watch`: nobody looks at the directories while it runs"
             );
         }
         if security.signatures == Signatures::Off && !security.keys.is_empty() {

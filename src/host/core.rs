@@ -55,6 +55,8 @@ pub(crate) struct Core {
     pub(crate) storage: RwLock<Option<(String, Storage)>>,
     pub(super) followers: Followers,
     pub(super) permissions: PermissionBook,
+    #[cfg(feature = "watch")]
+    pub(super) following: super::follow::Following,
     /// Closed with the host.
     pub(super) end: (Sender<()>, Receiver<()>),
     /// Somebody looks at figures.
@@ -78,6 +80,8 @@ pub(crate) struct Operation {
     pub(crate) chosen: BTreeMap<String, Arc<Candidate>>,
     /// Settings of instances that were given other ones.
     pub(crate) settings: BTreeMap<String, serde_json::Value>,
+    /// What an instance went back from, or could not go on to, by the file it was in: the digest.
+    pub(crate) declined: BTreeMap<(String, PathBuf), [u8; 32]>,
     /// What was last reported of a file.
     reported: BTreeMap<PathBuf, String>,
     /// After the last stop nothing starts any more.
@@ -88,6 +92,23 @@ impl Operation {
     /// Whether this is not what was last reported of it.
     pub(super) fn is_news(&mut self, of: PathBuf, text: &str) -> bool {
         self.reported.insert(of, text.to_owned()).as_deref() != Some(text)
+    }
+
+    /// Whatever is wrong with it is news.
+    #[cfg(feature = "watch")]
+    pub(super) fn forget_report(&mut self, of: &std::path::Path) {
+        self.reported.remove(of);
+    }
+
+    /// Does not let an instance go on to this build by itself, as long as it is what that file holds.
+    pub(super) fn decline(&mut self, instance: &str, file: PathBuf, digest: [u8; 32]) {
+        self.declined.insert((instance.to_owned(), file), digest);
+    }
+
+    /// Whether an instance does not go on by itself to what this file holds.
+    #[cfg(feature = "watch")]
+    pub(super) fn has_declined(&self, instance: &str, file: &std::path::Path) -> bool {
+        self.declined.contains_key(&(instance.to_owned(), file.to_owned()))
     }
 }
 
@@ -132,6 +153,8 @@ impl Core {
             storage: RwLock::default(),
             followers: Followers::default(),
             permissions: PermissionBook::default(),
+            #[cfg(feature = "watch")]
+            following: Default::default(),
             end: async_channel::bounded(1),
             patrolled: AtomicBool::new(false),
             shared: Mutex::default(),

@@ -11,6 +11,8 @@ mod entry;
 mod explain;
 #[cfg(feature = "metrics")]
 mod facade;
+#[cfg(feature = "watch")]
+mod follow;
 mod guarded;
 mod health;
 mod info;

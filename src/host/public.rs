@@ -132,6 +132,11 @@ impl PluginHost {
     /// everything is stopped again, and the error's message is the whole report.
     pub fn start(&self) -> Pending<StartReport> {
         self.operate("start", |core, operation| {
+            // Before the first look: what changes after that is not to be missed.
+            #[cfg(feature = "watch")]
+            if let Err(error) = core.follow() {
+                tracing::error!("`[plugins] watch` is set: {error:#}");
+            }
             core.bring_up(operation, &BTreeSet::new());
             let report = StartReport::of(core);
             let missing: Vec<&str> = core
@@ -147,6 +152,8 @@ impl PluginHost {
             if missing.is_empty() && !strict {
                 return Ok(report);
             }
+            #[cfg(feature = "watch")]
+            core.following.end();
             let _ = core.take_down(&core.all_running());
             let why = if missing.is_empty() {
                 "not everything could be started, and `strict = true` asks for all or nothing: \

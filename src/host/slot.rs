@@ -144,6 +144,12 @@ impl Slot {
         self.error = Some(Arc::new(error));
     }
 
+    /// Whether there is a way back after an exchange.
+    #[cfg(feature = "watch")]
+    pub(super) fn on_probation(&self) -> bool {
+        self.probation.is_some()
+    }
+
     /// The file it came from.
     pub(crate) fn path(&self) -> Option<&Path> {
         self.candidate.as_ref()?.source.path()

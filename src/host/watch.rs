@@ -270,6 +270,8 @@ impl Core {
 
     /// Nothing happens any more.
     pub(super) fn end_watch(&self) {
+        #[cfg(feature = "watch")]
+        self.following.end();
         self.slots.write().values_mut().for_each(Slot::withdraw_restart);
         self.monitor.close();
     }

@@ -28,7 +28,8 @@ use probation::Old;
 pub(in crate::host) use probation::Probation;
 pub use report::SwapReport;
 use state::Asking;
-use successor::{Successor, Wanted};
+use successor::Successor;
+pub(in crate::host) use successor::Wanted;
 pub use update::UpdateReport;
 
 use crate::config::SwapPolicy;

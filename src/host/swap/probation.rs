@@ -14,6 +14,7 @@ use super::generation::Generation;
 use super::state::Asking;
 use crate::config::SwapPolicy;
 use crate::contract::{Error, ErrorKind, Result};
+use crate::discover::Source;
 use crate::host::core::{Core, Operation};
 use crate::host::slot::Slot;
 use crate::monitor::HostEventKind;
@@ -200,8 +201,14 @@ impl Core {
             tracing::error!(plugin = id, %error, "it was to be rolled back, and was not");
         })?;
         let (pause, to) = (hold.release(), chosen.version());
-        if now.is_none_or(|now| !Arc::ptr_eq(&now, &chosen.candidate)) {
+        // Where only settings were exchanged, nothing is wrong with the build.
+        if now.as_ref().is_none_or(|now| !Arc::ptr_eq(now, &chosen.candidate)) {
             operation.chosen.insert(id.to_owned(), chosen.candidate);
+            if let Some(Source::File(file)) = now.as_ref().map(|left| &left.source)
+                && let Some(digest) = file.digest()
+            {
+                operation.decline(id, file.path().to_owned(), digest);
+            }
         }
         operation.settings.insert(id.to_owned(), chosen.config.settings);
         tracing::warn!(plugin = id, why, from, to, ?pause, "it was rolled back");
@@ -250,6 +257,8 @@ impl Core {
             let serving = slot.running.as_ref()?.term.clone();
             Some((slot.probation.take()?, serving))
         });
+        #[cfg(feature = "watch")]
+        self.following.probation_is_over();
         taken.ok_or_else(|| {
             Error::new(ErrorKind::IllegalState, "it is not on probation: there is no way back")
                 .with_plugin(id)
@@ -261,6 +270,8 @@ impl Core {
     pub(in crate::host) fn end_probation(&self, slot: &mut Slot) -> Option<Generation> {
         let serving = slot.running.as_ref()?.term.clone();
         let probation = slot.probation.take()?;
+        #[cfg(feature = "watch")]
+        self.following.probation_is_over();
         serving.supervisor().refuse_what_waits();
         match probation.old {
             Old::Kept(old) => Some(*old),
