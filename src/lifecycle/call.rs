@@ -3,7 +3,9 @@
 //! A call that blocks cannot be stopped, only abandoned: whoever waits goes on, the thread stays
 //! until the call returns, and what it returns is dropped there.
 
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, mpsc};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -87,6 +89,25 @@ fn too_late() -> Error {
     Error::new(ErrorKind::Timeout, "it came back after it had been given up")
 }
 
+/// A thread for work to come. One that has just begun may wait some milliseconds for its first turn on a
+/// busy machine, one that is woken hardly does: so it begins before anybody waits.
+pub(crate) struct Standby(mpsc::Sender<Box<dyn FnOnce() + Send>>);
+
+impl Standby {
+    /// For one work for `instance`; it ends when this is dropped.
+    pub(crate) fn new(instance: &str) -> Self {
+        let (give, work) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
+        // Without a thread nobody takes what is given.
+        let _ = thread_of(instance).spawn(move || work.recv().map(|work| work()));
+        Self(give)
+    }
+}
+
+fn thread_of(instance: &str) -> Builder {
+    // The kernel keeps 15 bytes of a thread's name.
+    Builder::new().name(format!("hotshoe {instance}")).stack_size(STACK)
+}
+
 /// Work on a thread of its own.
 pub(crate) struct Worker<T> {
     answer: Arc<Mutex<Option<Result<T>>>>,
@@ -102,6 +123,29 @@ impl<T: Send + 'static> Worker<T> {
         limit: Option<Duration>,
         work: impl FnOnce(&Stage) -> Result<T> + Send + 'static,
     ) -> Self {
+        Self::begin(instance, phase, limit, work, |run| thread_of(instance).spawn(run).map(drop))
+    }
+
+    /// The same on a thread that is there already.
+    pub(crate) fn run(
+        standby: Standby,
+        instance: &str,
+        phase: Phase,
+        limit: Option<Duration>,
+        work: impl FnOnce(&Stage) -> Result<T> + Send + 'static,
+    ) -> Self {
+        Self::begin(instance, phase, limit, work, |run| {
+            standby.0.send(run).map_err(|_| io::ErrorKind::WouldBlock.into())
+        })
+    }
+
+    fn begin(
+        instance: &str,
+        phase: Phase,
+        limit: Option<Duration>,
+        work: impl FnOnce(&Stage) -> Result<T> + Send + 'static,
+        on: impl FnOnce(Box<dyn FnOnce() + Send>) -> io::Result<()>,
+    ) -> Self {
         let whole = limit.and_then(|time| Limit::new(time, phase));
         let current = Current { phase, limit: whole, whole, done: false, abandoned: false };
         let stage =
@@ -109,15 +153,12 @@ impl<T: Send + 'static> Worker<T> {
         let answer = Arc::new(Mutex::new(None));
         let worker =
             Self { answer: answer.clone(), stage: stage.clone(), instance: instance.to_owned() };
-        // The kernel keeps 15 bytes of a thread's name.
-        let thread =
-            std::thread::Builder::new().name(format!("hotshoe {instance}")).stack_size(STACK);
-        let spawned = thread.spawn(move || {
+        let begun = on(Box::new(move || {
             become_own_thread();
             let outcome = hotshoe_abi::guard::guard_result(|| work(&stage));
             finish(&stage, &answer, outcome);
-        });
-        if let Err(error) = spawned {
+        }));
+        if let Err(error) = begun {
             let error = Error::new(ErrorKind::ResourceLimit, "no thread could be started")
                 .with_help("raise the limit of threads of this process")
                 .caused_by(&error);
@@ -197,4 +238,26 @@ fn finish<T>(stage: &Stage, answer: &Mutex<Option<Result<T>>>, outcome: Result<T
     *answer.lock() = Some(outcome);
     current.done = true;
     stage.0.changed.notify_all();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_stands_by_does_the_work_and_is_given_up_if_that_takes_too_long() {
+        let standby = Standby::new("it");
+        let on_it = Worker::run(standby, "it", Phase::Run, None, |_| {
+            Ok(std::thread::current().name().map(str::to_owned))
+        });
+        assert_eq!(on_it.wait().unwrap().as_deref(), Some("hotshoe it"));
+
+        let (_kept, never) = mpsc::channel::<()>();
+        let limit = Some(Duration::from_millis(1));
+        let late = Worker::run(Standby::new("it"), "it", Phase::Run, limit, move |_| {
+            let _ = never.recv();
+            Ok(())
+        });
+        assert!(late.wait().unwrap_err().is_timeout());
+    }
 }

@@ -106,7 +106,7 @@ pub enum HostEventKind {
         to: String,
         /// For people.
         why: String,
-        /// For how long calls were held, from when that was begun.
+        /// For how long calls were held: from when its breaker opened, if it did.
         pause: Duration,
     },
     /// After an exchange there is no way back any more.

@@ -16,8 +16,13 @@ pub(crate) struct Hold {
 
 impl Hold {
     pub(crate) fn new(supervisor: &Arc<Supervisor>) -> Self {
+        Self::since_when(supervisor, Instant::now())
+    }
+
+    /// The same where somebody else has begun to hold them already.
+    pub(crate) fn since_when(supervisor: &Arc<Supervisor>, since: Instant) -> Self {
         supervisor.hold();
-        Self { supervisor: supervisor.clone(), since: Instant::now() }
+        Self { supervisor: supervisor.clone(), since }
     }
 
     pub(crate) fn since(&self) -> Instant {

@@ -90,7 +90,7 @@ struct Ports {
     /// How many hold all calls.
     holders: u32,
     /// Who is told that its breaker has opened, instead of its callers.
-    on_trip: Option<Sender<()>>,
+    on_trip: Option<Sender<Instant>>,
     /// That was told, and calls are held until somebody has dealt with it.
     tripped: bool,
 }
@@ -431,7 +431,7 @@ impl Supervisor {
 
     /// Tells somebody, once, if its breaker opens, or has opened already: then calls are held, not refused,
     /// until [`tell_trip_no_more`](Self::tell_trip_no_more).
-    pub(crate) fn tell_trip(&self) -> Receiver<()> {
+    pub(crate) fn tell_trip(&self) -> Receiver<Instant> {
         let (told, tripped) = async_channel::bounded(1);
         let mut ports = self.ports.lock();
         ports.on_trip = Some(told);
@@ -616,7 +616,7 @@ impl Ports {
     /// A breaker has opened: whether somebody was told, and calls wait for what they do about it.
     fn trip(&mut self) -> bool {
         let Some(told) = self.on_trip.take() else { return false };
-        let _ = told.try_send(());
+        let _ = told.try_send(Instant::now());
         self.tripped = true;
         self.hold();
         true

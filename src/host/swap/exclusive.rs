@@ -36,6 +36,7 @@ impl Core {
             let running = slot.running.as_ref()?;
             Some((running.term.clone(), running.plugin.clone()?, self.successor_now(slot)?))
         })?;
+        let asking = Asking::new(id, plugin).ready();
         let hold = Hold::new(old.supervisor());
         let left_behind = old.quiet(hold.since() + policy.drain_timeout);
         if left_behind > 0 {
@@ -47,7 +48,8 @@ impl Core {
                 .with_plugin(id)
                 .with_help("raise `drain_timeout` in its `swap` table, or restart it"));
         }
-        let state = self.state_of(id, &Asking { instance: id, plugin }, &policy)?;
+        let state = self.state_of(id, &asking, &policy)?;
+        drop(asking);
         let entries = self.gateway.draft(|routes| routes.entries_of(id));
         self.end_in_place(id)?;
         let Err(error) = self.begin_in_place(id, successor, state.clone()) else {
@@ -79,14 +81,14 @@ impl Core {
         old: Successor,
         own_state: Option<AbiBytes>,
         policy: &SwapPolicy,
-        since: Instant,
     ) -> Result<()> {
         let (serving, asking, now) = self.running(id, |slot| {
             let running = slot.running.as_ref()?;
             let asking = Asking::of(id, running).ok()?;
             Some((running.term.clone(), asking, self.successor_now(slot)?))
         })?;
-        serving.quiet(since + policy.drain_timeout);
+        let asking = asking.ready();
+        serving.quiet(Instant::now() + policy.drain_timeout);
         let saved = self.state_of(id, &asking, policy);
         drop(asking);
         let entries = self.gateway.draft(|routes| routes.entries_of(id));

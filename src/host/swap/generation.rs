@@ -102,7 +102,7 @@ impl Core {
             let (plugin, took) = (mounted.plugin.clone(), mounted.took);
             let made = order.assemble(mounted);
             made.map(|made| (made, took)).inspect_err(|_| {
-                let _ = Asking { instance: id, plugin }.stop(order.timeouts.stop);
+                let _ = Asking::new(id, plugin).stop(order.timeouts.stop);
             })
         });
         if let Source::File(file) = &order.candidate.source {

@@ -156,11 +156,12 @@ impl Core {
         policy: &SwapPolicy,
     ) -> Result<(HandedOver, Entries)> {
         let old_one = self.running(id, |slot| Asking::of(id, slot.running.as_ref()?).ok())?;
+        let (old_one, new_one) = (old_one.ready(), Asking::of(id, &new.running)?.ready());
         let hold = Hold::new(old.supervisor());
         let left_behind = old.quiet(hold.since() + policy.drain_timeout);
         let state = self.state_of(id, &old_one, policy)?;
         if let Some(state) = state.clone().filter(|_| new.successor.has_state()) {
-            Asking::of(id, &new.running)?.restore(state, policy)?;
+            new_one.restore(state, policy)?;
         }
         let before = self.lead_to(id, old, &new.running.term, &new.entries)?;
         Ok((HandedOver { state, left_behind, pause: hold.release() }, before))

@@ -73,7 +73,7 @@ impl PluginHost {
     pub fn roll_back(&self, instance: &str) -> Pending<()> {
         let id = instance.to_owned();
         self.operate("roll-back", move |core, operation| {
-            core.roll_back(operation, &id, "somebody asked for it")
+            core.roll_back(operation, &id, "somebody asked for it", None)
         })
     }
 

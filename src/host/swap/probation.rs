@@ -47,8 +47,8 @@ pub(super) enum Old {
 enum End {
     /// Nothing has happened.
     Over,
-    /// Too many calls failed.
-    Tripped,
+    /// Too many calls failed. They are held since then.
+    Tripped(Instant),
 }
 
 impl Core {
@@ -83,7 +83,7 @@ impl Core {
         self: &Arc<Self>,
         id: &str,
         length: Duration,
-        tripped: Receiver<()>,
+        tripped: Receiver<Instant>,
         withdrawn: Receiver<()>,
     ) {
         let (core, time, id) = (Arc::downgrade(self), self.time.clone(), id.to_owned());
@@ -94,7 +94,7 @@ impl Core {
             };
             let tripped = async {
                 match tripped.recv().await {
-                    Ok(()) => Some(End::Tripped),
+                    Ok(since) => Some(End::Tripped(since)),
                     // Another one is told.
                     Err(_) => pending().await,
                 }
@@ -138,7 +138,9 @@ impl Core {
         }
         match end {
             End::Over => self.promote(id),
-            End::Tripped => self.roll_back(&mut operation, id, "too many of its calls failed"),
+            End::Tripped(since) => {
+                self.roll_back(&mut operation, id, "too many of its calls failed", Some(*since))
+            }
         }
     }
 
@@ -172,7 +174,7 @@ impl Core {
     }
 
     /// The old generation takes over again, with the state of the one that serves if that can hand it over,
-    /// otherwise with its own from before.
+    /// otherwise with its own from before. If its breaker has opened, calls are held since then.
     ///
     /// # Errors
     /// If there is no way back; then what serves goes on.
@@ -181,20 +183,21 @@ impl Core {
         operation: &mut Operation,
         id: &str,
         why: &str,
+        tripped: Option<Instant>,
     ) -> Result<()> {
+        let held_since = tripped.unwrap_or_else(Instant::now);
         let (probation, serving) = self.take_probation(id)?;
         let Probation { old, state, policy, .. } = probation;
         let (from, now) = (self.version_of(id), self.candidate_of(id));
-        let hold = Hold::new(serving.supervisor());
+        let hold = Hold::since_when(serving.supervisor(), held_since);
         serving.supervisor().tell_trip_no_more();
-        let since = hold.since();
         let chosen = match &old {
             Old::Kept(old) => old.successor.clone(),
             Old::Anew(old) => (**old).clone(),
         };
         let gone_back = match old {
-            Old::Kept(old) => self.go_back(id, *old, &serving, state, &policy, since),
-            Old::Anew(old) => self.go_back_anew(id, *old, state, &policy, since),
+            Old::Kept(old) => self.go_back(id, *old, &serving, state, &policy),
+            Old::Anew(old) => self.go_back_anew(id, *old, state, &policy),
         };
         gone_back.inspect_err(|error| {
             serving.supervisor().refuse_what_waits();
@@ -225,13 +228,13 @@ impl Core {
         serving: &Arc<Term>,
         state: Option<AbiBytes>,
         policy: &SwapPolicy,
-        since: Instant,
     ) -> Result<()> {
-        serving.quiet(since + policy.drain_timeout);
+        let now = self.running(id, |slot| Asking::of(id, slot.running.as_ref()?).ok());
+        let asking = now.and_then(|now| Ok((now.ready(), Asking::of(id, &old.running)?.ready())));
+        serving.quiet(Instant::now() + policy.drain_timeout);
         let term = old.running.term.clone();
-        let led = self.running(id, |slot| Asking::of(id, slot.running.as_ref()?).ok());
-        let led = led.and_then(|now| {
-            hand_back(&now, &Asking::of(id, &old.running)?, state, policy);
+        let led = asking.and_then(|(now, before)| {
+            hand_back(&now, &before, state, policy);
             self.lead_to(id, serving, &term, &old.entries)
         });
         let before = match led {

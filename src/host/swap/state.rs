@@ -1,5 +1,6 @@
 //! An instance's state, asked for and handed over: on threads that may be lost, and within limits.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,24 +11,37 @@ use crate::config::SwapPolicy;
 use crate::contract::{Error, ErrorKind, Health, HealthStatus, Result};
 use crate::host::health::PATIENCE;
 use crate::host::slot::Running;
-use crate::lifecycle::{Phase, Stage, Worker};
+use crate::lifecycle::{Phase, Stage, Standby, Worker};
 
 /// What is asked of an instance, where it may take for ever.
 pub(super) struct Asking<'a> {
     pub(super) instance: &'a str,
     pub(super) plugin: Arc<AbiPlugin>,
+    /// For the first question.
+    standby: Cell<Option<Standby>>,
 }
 
 impl<'a> Asking<'a> {
+    pub(super) fn new(instance: &'a str, plugin: Arc<AbiPlugin>) -> Self {
+        Self { instance, plugin, standby: Cell::new(None) }
+    }
+
     /// Of what runs.
     ///
     /// # Errors
     /// It has ended.
     pub(super) fn of(instance: &'a str, running: &Running) -> Result<Self> {
         match running.plugin.clone() {
-            Some(plugin) => Ok(Self { instance, plugin }),
+            Some(plugin) => Ok(Self::new(instance, plugin)),
             None => Err(Error::new(ErrorKind::IllegalState, "it has ended").with_plugin(instance)),
         }
+    }
+
+    /// Its first question will find a thread that waits for it: nobody is to wait for that while calls are
+    /// held.
+    pub(super) fn ready(self) -> Self {
+        self.standby.set(Some(Standby::new(self.instance)));
+        self
     }
 
     /// Its state; none if it has none.
@@ -99,7 +113,11 @@ impl<'a> Asking<'a> {
         key: Option<&str>,
         work: impl FnOnce(&Stage) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let worker = Worker::spawn(self.instance, Phase::Run, Some(limit), work);
+        let (phase, most) = (Phase::Run, Some(limit));
+        let worker = match self.standby.take() {
+            Some(thread) => Worker::run(thread, self.instance, phase, most, work),
+            None => Worker::spawn(self.instance, phase, most, work),
+        };
         worker.wait().map_err(|error| {
             if !error.is_timeout() {
                 return error.with_phase(what);

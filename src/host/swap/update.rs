@@ -150,7 +150,7 @@ impl Core {
         let why = "another instance could not be updated";
         let stuck: Vec<String> = done
             .into_iter()
-            .filter(|id| self.roll_back(operation, id, why).is_err())
+            .filter(|id| self.roll_back(operation, id, why, None).is_err())
             .map(|id| format!("`{id}`"))
             .collect();
         let message = match stuck.is_empty() {
