@@ -301,6 +301,18 @@ impl Plugin for Turnstile {
             })
         };
         to.handler("POST", "/turn", turn(turns.clone()));
+        let turns = self.turns.clone();
+        let numbered = handler_fn(move |request: Request| {
+            let number = request.param("number").and_then(|number| number.parse().ok());
+            let turned = number.map(|number| turns.turn(number));
+            async move {
+                match turned {
+                    Some(number) => Ok(Response::text(200, format!("{}\n", number?))),
+                    None => Ok(Response::text(400, "a number was expected\n")),
+                }
+            }
+        });
+        to.handler("POST", "/turn/{number}", numbered);
         for route in &self.config.routes {
             let (method, path) = route.split_once(' ').unwrap_or(("GET", route));
             to.handler(method, path, turn(turns.clone()));
