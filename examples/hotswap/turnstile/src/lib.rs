@@ -301,10 +301,10 @@ impl Plugin for Turnstile {
             })
         };
         to.handler("POST", "/turn", turn(turns.clone()));
-        let turns = self.turns.clone();
+        let own = self.turns.clone();
         let numbered = handler_fn(move |request: Request| {
             let number = request.param("number").and_then(|number| number.parse().ok());
-            let turned = number.map(|number| turns.turn(number));
+            let turned = number.map(|number| own.turn(number));
             async move {
                 match turned {
                     Some(number) => Ok(Response::text(200, format!("{}\n", number?))),
