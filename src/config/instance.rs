@@ -166,6 +166,12 @@ impl InstanceConfig {
         provenance.conclude(settings, resolver.problems)
     }
 
+    /// Gives it other settings, which stand in no file.
+    pub(crate) fn give(&mut self, settings: Value) {
+        self.settings = settings;
+        self.origin.provenance = Provenance::default();
+    }
+
     /// Reads resolved settings as a type; the error names the key, its line and what to do.
     ///
     /// Values that came by a reference are shown in no message.

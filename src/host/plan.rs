@@ -243,7 +243,7 @@ impl Core {
         all.retain(|instance| !operation.removed.contains(&instance.id));
         for instance in &mut all {
             if let Some(settings) = operation.settings.get(&instance.id) {
-                instance.settings = settings.clone();
+                instance.give(settings.clone());
             }
         }
         let enabled = |instance: &InstanceConfig| {

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hotshoe_abi::AbiBytes;
+use serde_json::Value;
 
 pub(in crate::host) use generation::Generation;
 use probation::Old;
@@ -73,11 +74,7 @@ impl Core {
                 SwapMode::Exclusive => self.swap_exclusive(id, successor)?,
                 SwapMode::Overlap => self.swap_beside(id, successor)?,
             };
-            // What it is started with, should it be restarted.
-            if before.is_none_or(|before| !Arc::ptr_eq(&before, &candidate)) {
-                operation.chosen.insert(id.to_owned(), candidate);
-            }
-            operation.settings.insert(id.to_owned(), settings);
+            self.remember(operation, id, before, candidate, settings);
             Ok(SwapReport {
                 instance: id.to_owned(),
                 from: from.clone(),
@@ -101,6 +98,27 @@ impl Core {
             }
         }
         swapped
+    }
+
+    /// What an instance is started with, should it be restarted: this in place of what it was `before`.
+    fn remember(
+        &self,
+        operation: &mut Operation,
+        id: &str,
+        before: Option<Arc<Candidate>>,
+        candidate: Arc<Candidate>,
+        settings: Value,
+    ) {
+        // Other settings choose no build.
+        if before.is_none_or(|before| !Arc::ptr_eq(&before, &candidate)) {
+            operation.chosen.insert(id.to_owned(), candidate);
+        }
+        let configured = self.config.plugins.instances.get(id);
+        if configured.is_some_and(|configured| configured.settings == settings) {
+            operation.settings.remove(id);
+        } else {
+            operation.settings.insert(id.to_owned(), settings);
+        }
     }
 
     /// Exchanges an instance for a generation that can be up at the same time.

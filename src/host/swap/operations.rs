@@ -48,8 +48,8 @@ impl PluginHost {
     }
 
     /// Gives an instance other settings, while it serves: a new one is brought up with them, and takes the
-    /// place of the old one as in a [`swap`](Self::swap). References such as `${NAME}` and
-    /// `file:` are resolved as in the configuration.
+    /// place of the old one as in a [`swap`](Self::swap). References (`{ "env": "NAME" }` and
+    /// `{ "file": "path" }`) are resolved as in the configuration.
     ///
     /// # Errors
     /// As there; [`ErrorKind::InvalidConfig`] if the plugin does not take them. Then the old ones hold.

@@ -205,15 +205,13 @@ impl Core {
         })?;
         let (pause, to) = (hold.release(), chosen.version());
         // Where only settings were exchanged, nothing is wrong with the build.
-        if now.as_ref().is_none_or(|now| !Arc::ptr_eq(now, &chosen.candidate)) {
-            operation.chosen.insert(id.to_owned(), chosen.candidate);
-            if let Some(Source::File(file)) = now.as_ref().map(|left| &left.source)
-                && let Some(digest) = file.digest()
-            {
-                operation.decline(id, file.path().to_owned(), digest);
-            }
+        if let Some(now) = now.as_ref().filter(|now| !Arc::ptr_eq(now, &chosen.candidate))
+            && let Source::File(file) = &now.source
+            && let Some(digest) = file.digest()
+        {
+            operation.decline(id, file.path().to_owned(), digest);
         }
-        operation.settings.insert(id.to_owned(), chosen.config.settings);
+        self.remember(operation, id, now, chosen.candidate, chosen.config.settings);
         tracing::warn!(plugin = id, why, from, to, ?pause, "it was rolled back");
         let why = Line(why).to_string();
         self.tell(id, HostEventKind::RolledBack { from, to, why, pause });

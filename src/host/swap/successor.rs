@@ -74,7 +74,7 @@ impl Core {
         let is_same_code = matches!(wanted, Wanted::Settings(_));
         let candidate = match wanted {
             Wanted::Settings(settings) => {
-                config.settings = settings;
+                config.give(settings);
                 current
             }
             Wanted::File(file) => Arc::new(self.build_in(&self.found_as(&file)?, &current, id)?),
