@@ -142,7 +142,9 @@ impl Term {
         // Before the others are closed: whoever comes late finds what there is.
         own.ports.iter().for_each(|port| port.clear(CLOSED));
         own.take_over(other);
-        other.ports.iter().for_each(|port| port.set(CLOSED));
+        // Events that are queued are delivered still.
+        let first = other.ports.iter().filter(|port| !port.watch().contribution.ends_last());
+        first.for_each(|port| port.set(CLOSED));
         self.supervisor.forget_failures();
         Ok(())
     }
