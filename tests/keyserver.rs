@@ -5,9 +5,13 @@
 
 #[path = "keyserver/gpg.rs"]
 mod gpg;
+#[path = "keyserver/next_build.rs"]
+mod next_build;
 #[path = "keyserver/server.rs"]
 mod server;
 mod support;
+#[path = "keyserver/update.rs"]
+mod update;
 
 use std::path::Path;
 

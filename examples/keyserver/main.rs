@@ -87,6 +87,7 @@ fn configure(options: &Options) -> Result<Config> {
             None => stage::built_plugins("keyserver-plugins", &PLUGINS)?,
         };
         config.plugins.directories = vec![directory];
+        config.plugins.watch |= options.watch;
     }
     // Whatever else in the directory offers to keep things, this backend is meant; the other one stays
     // switched off.

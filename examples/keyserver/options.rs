@@ -18,6 +18,10 @@ pub struct Options {
     /// Run the plugins compiled into this program instead of loading them
     #[arg(long)]
     pub linked: bool,
+    /// Take in what is put into the directory of plugins while the server runs: new plugins, and new builds
+    /// of those that run
+    #[arg(long, conflicts_with = "linked")]
+    pub watch: bool,
     /// Where keys are kept
     #[arg(long, value_enum, default_value_t = Backend::Sqlite)]
     pub storage: Backend,

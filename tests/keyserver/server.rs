@@ -10,7 +10,7 @@ pub struct Server {
     pub address: String,
     /// Gone with the server.
     _data: Option<tempfile::TempDir>,
-    _plugins: tempfile::TempDir,
+    plugins: tempfile::TempDir,
 }
 
 #[derive(Debug)]
@@ -22,10 +22,16 @@ pub struct Outcome {
 
 pub struct Answer {
     pub status: u16,
+    head: String,
     pub body: Vec<u8>,
 }
 
 impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut fields = self.head.lines().filter_map(|line| line.split_once(": "));
+        fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -90,7 +96,7 @@ impl Server {
         };
         // What it prints later goes nowhere, but has to be read.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { process, address, _data: None, _plugins: plugins }
+        Self { process, address, _data: None, plugins }
     }
 
     /// Runs it with `--check`.
@@ -112,6 +118,14 @@ impl Server {
         self.request(format!("GET {path} HTTP/1.0\r\nhost: {}\r\n\r\n", self.address).as_bytes())
     }
 
+    /// As what a proxy in front of the server says of a client.
+    pub fn get_as(&self, path: &str, client: &str) -> Answer {
+        let host = &self.address;
+        let request =
+            format!("GET {path} HTTP/1.0\r\nhost: {host}\r\nx-forwarded-for: {client}\r\n\r\n");
+        self.request(request.as_bytes())
+    }
+
     pub fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Answer {
         let mut request = format!(
             "POST {path} HTTP/1.0\r\nhost: {}\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n",
@@ -131,7 +145,12 @@ impl Server {
         let end = all.windows(4).position(|at| at == b"\r\n\r\n").expect("a head and a body");
         let head = String::from_utf8_lossy(&all[..end]).into_owned();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-        Answer { status: status.expect("a status"), body: all.split_off(end + 4) }
+        Answer { status: status.expect("a status"), head, body: all.split_off(end + 4) }
+    }
+
+    /// The file of one of its plugins.
+    pub fn plugin(&self, name: &str) -> PathBuf {
+        self.plugins.path().join(format!("lib{name}.so"))
     }
 
     /// Ends it as an operator would.
