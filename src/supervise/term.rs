@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::contribution::Contribution;
 use super::port::{AnyPort, AnySpare, Port};
 use super::supervisor::{Next, Supervisor};
-use super::watch::{CLOSED, Watch};
+use super::watch::{CLOSED, WITHDRAWN, Watch};
 use crate::contract::Result;
 use crate::runtime::lane::Lane;
 
@@ -122,7 +122,7 @@ impl Term {
     /// brought, ports that only the other one has are closed, and those that only this one has are open.
     /// What the other one had stays beside the ports, so that it can take the place of this one again.
     ///
-    /// Calls that are held go on into this one. Those that are not, because there is no state to be handed
+    /// Calls that are held go on into this one, or are refused if it has nothing for them. Those that are not, because there is no state to be handed
     /// over, may be in either while this runs.
     ///
     /// # Errors
@@ -140,11 +140,11 @@ impl Term {
             }
         }
         // Before the others are closed: whoever comes late finds what there is.
-        own.ports.iter().for_each(|port| port.clear(CLOSED));
+        own.ports.iter().for_each(|port| port.clear(CLOSED | WITHDRAWN));
         own.take_over(other);
         // Events that are queued are delivered still.
         let first = other.ports.iter().filter(|port| !port.watch().contribution.ends_last());
-        first.for_each(|port| port.set(CLOSED));
+        first.for_each(|port| port.set(CLOSED | WITHDRAWN));
         self.supervisor.forget_failures();
         Ok(())
     }
@@ -165,7 +165,7 @@ impl Term {
         own.spares.retain_mut(|spare| spare.put().is_ok());
         own.take_over(ended);
         ended.ports.iter().for_each(|port| port.set(CLOSED));
-        own.ports.iter().for_each(|port| port.clear(CLOSED));
+        own.ports.iter().for_each(|port| port.clear(CLOSED | WITHDRAWN));
         self.supervisor.forget_failures();
     }
 
@@ -197,7 +197,7 @@ impl Term {
         let lane = self.supervisor.serve();
         let mut state = self.state.lock();
         state.lane = lane;
-        state.ports.iter().for_each(|port| port.clear(CLOSED));
+        state.ports.iter().for_each(|port| port.clear(CLOSED | WITHDRAWN));
     }
 
     /// Lets no call in any more, but for events that are queued and jobs that run.

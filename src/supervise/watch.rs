@@ -25,6 +25,8 @@ pub(super) const CLOSED: u32 = switch::CLOSED;
 const UNFENCED: u32 = switch::UNFENCED;
 /// The circuit breaker has to be asked.
 pub(super) const BREAKER: u32 = switch::BREAKER;
+/// What serves now has nothing for it: whoever waits is refused, too.
+pub(super) const WITHDRAWN: u32 = switch::WITHDRAWN;
 /// What it leads to is being exchanged: calls wait.
 const PAUSED: u32 = switch::PAUSED;
 /// Calls are counted against a quota.

@@ -159,10 +159,11 @@ impl PortState {
     pub(super) fn go_in(&self, counts: &Counts) -> Passage {
         // Whoever holds calls, and then looks who is inside, holds this one or finds it there.
         let mut waiting = counts.waiting();
-        if self.switch.load(Ordering::SeqCst) & switch::PAUSED != 0 {
+        let set = self.switch.load(Ordering::SeqCst);
+        if set & switch::PAUSED != 0 {
             return Passage::Held;
         }
-        if self.target.load(Ordering::Acquire).is_null() {
+        if set & switch::WITHDRAWN != 0 || self.target.load(Ordering::Acquire).is_null() {
             return Passage::Gone;
         }
         *waiting -= 1;

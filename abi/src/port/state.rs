@@ -37,6 +37,8 @@ pub mod switch {
     pub const BREAKER: u32 = 1 << 2;
     /// What it leads to is being exchanged: calls wait until that is done.
     pub const PAUSED: u32 = 1 << 3;
+    /// What comes instead has nothing for it: who waits is refused, too.
+    pub const WITHDRAWN: u32 = 1 << 7;
     /// Its instance says that it is not well. Calls go in.
     pub const UNWELL: u32 = 1 << 16;
 }
