@@ -19,6 +19,7 @@ use crate::contract::{Error, ErrorKind, MemoryStore, Result, Storage};
 use crate::discover::{Candidate, Source};
 use crate::events::EventBus;
 use crate::gateway::Gateway;
+use crate::lifecycle::Worker;
 use crate::manifest::Provision;
 use crate::monitor::Monitor;
 use crate::preflight::Preflight;
@@ -45,6 +46,8 @@ pub(crate) struct Core {
     pub(crate) monitor: Monitor,
     /// Libraries that are open. They stay so, whatever becomes of their instances.
     pub(super) libraries: Libraries,
+    /// Generations that are ending and that nobody waits for before the host stops.
+    pub(super) retiring: Mutex<Vec<Worker<()>>>,
     pub(crate) found: RwLock<Findings>,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) events: EventBus,
@@ -144,6 +147,7 @@ impl Core {
             slots: Slots::new(monitor.clone()),
             monitor,
             libraries: Libraries::default(),
+            retiring: Mutex::default(),
             found: RwLock::default(),
             gateway: Arc::new(gateway),
             events: EventBus::new(background.clone()),

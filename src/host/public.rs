@@ -94,6 +94,7 @@ fn close(core: &Core) {
         // Errors were logged; there is nobody to tell.
         let _ = core.take_down(&running);
     }
+    core.wait_for_the_retired();
     core.end_watch();
 }
 
@@ -194,6 +195,7 @@ impl PluginHost {
             }
             operation.closed = true;
             let (_, errors) = core.take_down(&core.all_running());
+            core.wait_for_the_retired();
             core.end_watch();
             drop(operation);
             first_of(errors)

@@ -15,7 +15,7 @@ use crate::lifecycle::{Event, Phase, Worker};
 use crate::runtime::Timekeeper;
 
 /// A limit beyond this is none.
-const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
+pub(super) const LONGEST: Duration = Duration::from_secs(u32::MAX as u64);
 
 impl Core {
     /// Stops these and all that depend on them; who was stopped, and what went wrong.
@@ -110,6 +110,10 @@ impl Core {
             }
         });
         self.gateway.publish();
+        for (_, running, ..) in &stopping {
+            // Nobody goes back any more on behalf of those that were held.
+            running.term.supervisor().refuse_what_waits();
+        }
         let kept: Vec<Worker<()>> =
             kept.into_iter().map(|(id, old)| self.retire(&id, old, None)).collect();
         let mut workers = Vec::new();

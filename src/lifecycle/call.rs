@@ -167,6 +167,11 @@ impl<T: Send + 'static> Worker<T> {
         worker
     }
 
+    /// Whether nobody would have to wait for it.
+    pub(crate) fn is_done(&self) -> bool {
+        self.stage.0.current.lock().done
+    }
+
     /// Waits for the outcome, at most until the deadline.
     ///
     /// # Errors

@@ -133,13 +133,12 @@ fn while_there_is_a_way_back_there_is_no_other_exchange() {
 fn after_its_end_there_is_no_way_back() {
     let mut house = on_probation("", Manner::Good);
     house.host.promote("turnstile").wait().unwrap();
-    for pending in [house.host.roll_back("turnstile"), house.host.promote("turnstile")] {
-        let error = pending.wait().unwrap_err();
-        assert_snapshot!(house.clean(&format!("{error:#}")), @"
-        plugin `turnstile`: it is not on probation: there is no way back
-          help: swap the build in that is to serve
-        ");
-    }
+    let error = house.host.roll_back("turnstile").wait().unwrap_err();
+    assert_eq!(error.to_string(), house.host.promote("turnstile").wait().unwrap_err().to_string());
+    assert_snapshot!(house.clean(&format!("{error:#}")), @"
+    plugin `turnstile`: it is not on probation: there is no way back
+      help: swap the build in that is to serve
+    ");
     house.wait_for_the_end_of("7.0.100");
     assert_eq!(house.news(), ["swapped 7.0.100 7.0.101", "promoted 7.0.101"]);
     house.host.stop().wait().unwrap();
@@ -180,6 +179,27 @@ fn a_restart_ends_it_and_stays_with_the_new_one() {
     assert_eq!(house.turns().turn(1).unwrap(), 1);
     assert!(house.host.roll_back("turnstile").wait().is_err());
     house.host.stop().wait().unwrap();
+}
+
+#[test]
+fn a_host_that_stops_waits_for_the_end_of_what_is_retired() {
+    for end in ["promote", "roll_back", "refused"] {
+        let house = on_probation("", Manner::Good);
+        match end {
+            "promote" => house.host.promote("turnstile").wait().unwrap(),
+            "roll_back" => house.host.roll_back("turnstile").wait().unwrap(),
+            _ => {
+                house.host.promote("turnstile").wait().unwrap();
+                house.swap("7.0.102", Manner::RefusesState).unwrap_err();
+            }
+        }
+        house.host.stop().wait().unwrap();
+        for version in ["7.0.100", "7.0.101", "7.0.102"] {
+            let life = house.diary(version);
+            let ended = life.ends_with(&["stopped".into(), "dropped".into()]);
+            assert!(life.is_empty() || ended, "{end}: {version} {life:?}");
+        }
+    }
 }
 
 #[test]

@@ -38,7 +38,7 @@ impl Core {
         })?;
         let asking = Asking::new(id, plugin).ready();
         let hold = Hold::new(old.supervisor());
-        let left_behind = old.quiet(hold.since() + policy.drain_timeout);
+        let left_behind = old.quiet(hold.until(policy.drain_timeout));
         if left_behind > 0 {
             let message = format!(
                 "all calls were expected to leave within {:?}, {left_behind} are still inside",
@@ -70,8 +70,7 @@ impl Core {
         }
     }
 
-    /// Starts what served before an exchange, in the place of what serves now, whose calls are held `since`
-    /// then.
+    /// Starts what served before an exchange, in the place of what serves now, whose calls are held.
     ///
     /// # Errors
     /// It does not come up; then what serves now was started again, or nothing runs.

@@ -20,6 +20,7 @@ use crate::host::core::Core;
 use crate::host::patrol::Beat;
 use crate::host::slot::{Running, Slot};
 use crate::host::start::{Mounted, Order};
+use crate::host::stop::LONGEST;
 use crate::lifecycle::{Phase, Stage, Worker};
 use crate::supervise::{Hold, Term};
 
@@ -135,6 +136,27 @@ impl Core {
         Ok(Generation { running, successor, entries, handlers, warnings, load_time, started })
     }
 
+    /// [Ends](Self::retire) a generation, and waits for that when the host stops only.
+    pub(super) fn let_go(&self, id: &str, old: Generation, serving: Option<Arc<Term>>) {
+        let (context, time) = (old.running.context.clone(), self.time.clone());
+        let limit = self.config.timeouts_of(&old.successor.config).stop.min(LONGEST);
+        let ending = self.retire(id, old, serving);
+        // Also of one that does not come back.
+        self.background.spawn(id, async move {
+            time.after(limit).await;
+            context.end();
+        });
+        let mut all = self.retiring.lock();
+        all.retain(|other| !other.is_done());
+        all.push(ending);
+    }
+
+    /// Waits for all that was let go of, up to the limits for a stop. What went wrong was logged.
+    pub(in crate::host) fn wait_for_the_retired(&self) {
+        let all = std::mem::take(&mut *self.retiring.lock());
+        all.into_iter().for_each(|ending| drop(ending.wait()));
+    }
+
     /// Ends a generation that serves no more: waits for calls that are still inside, up to the limit for a
     /// stop, then stops it and drops it. `serving` is what leads calls past it.
     pub(in crate::host) fn retire(
@@ -143,7 +165,8 @@ impl Core {
         old: Generation,
         serving: Option<Arc<Term>>,
     ) -> Worker<()> {
-        let limit = self.config.timeouts_of(&old.successor.config).stop;
+        let limit = self.config.timeouts_of(&old.successor.config).stop.min(LONGEST);
+        let plugin = id.to_owned();
         Worker::spawn(id, Phase::Retire, Some(limit), move |_| {
             let Generation { running, .. } = old;
             running.context.begin_stop();
@@ -164,7 +187,7 @@ impl Core {
                 // Where calls come all the time there is never nobody inside, but for a moment.
                 if let Some(serving) = &serving {
                     let hold = Hold::new(serving.supervisor());
-                    serving.quiet(hold.since() + GLANCE);
+                    serving.quiet(hold.until(GLANCE));
                     objects.extend(running.term.take_spares().0);
                 }
             }
@@ -172,7 +195,9 @@ impl Core {
             let outcome = running.plugin.as_ref().map_or(Ok(()), |plugin| block_on(plugin.stop()));
             running.context.end();
             drop((objects, rest, running));
-            outcome
+            outcome.inspect_err(|error| {
+                tracing::warn!(plugin, %error, "a generation that is retired failed to stop");
+            })
         })
     }
 }

@@ -145,7 +145,7 @@ impl Core {
             }
             Err(error) => {
                 // Calls were not led to it.
-                drop(self.retire(id, new, None));
+                self.let_go(id, new, None);
                 Err(error)
             }
         }
@@ -176,7 +176,7 @@ impl Core {
         let old_one = self.running(id, |slot| Asking::of(id, slot.running.as_ref()?).ok())?;
         let (old_one, new_one) = (old_one.ready(), Asking::of(id, &new.running)?.ready());
         let hold = Hold::new(old.supervisor());
-        let left_behind = old.quiet(hold.since() + policy.drain_timeout);
+        let left_behind = old.quiet(hold.until(policy.drain_timeout));
         let state = self.state_of(id, &old_one, policy)?;
         if let Some(state) = state.clone().filter(|_| new.successor.has_state()) {
             new_one.restore(state, policy)?;

@@ -161,7 +161,7 @@ impl Core {
         serving.settle();
         self.offer_own(id);
         if let Old::Kept(old) = old {
-            drop(self.retire(id, *old, Some(serving)));
+            self.let_go(id, *old, Some(serving));
         }
     }
 
@@ -218,7 +218,7 @@ impl Core {
         Ok(())
     }
 
-    /// Leads calls to a generation that is still there. They are held `since` then.
+    /// Leads calls, which are held, to a generation that is still there.
     fn go_back(
         self: &Arc<Self>,
         id: &str,
@@ -243,7 +243,7 @@ impl Core {
             }
         };
         if let Some(failed) = self.take_over(id, old, before) {
-            drop(self.retire(id, failed, Some(term)));
+            self.let_go(id, failed, Some(term));
         }
         self.offer_own(id);
         Ok(())
@@ -269,11 +269,9 @@ impl Core {
 
     /// An instance ends, and with it the way back: that generation, to be ended as well.
     pub(in crate::host) fn end_probation(&self, slot: &mut Slot) -> Option<Generation> {
-        let serving = slot.running.as_ref()?.term.clone();
         let probation = slot.probation.take()?;
         #[cfg(feature = "watch")]
         self.following.probation_is_over();
-        serving.supervisor().refuse_what_waits();
         match probation.old {
             Old::Kept(old) => Some(*old),
             Old::Anew(_) => None,
