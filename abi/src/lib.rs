@@ -84,8 +84,9 @@ pub use plugin::{
     AbiHealth, AbiPlugin, PluginObject, PluginVTable, PluginVTableRef, health_status,
 };
 pub use port::{
-    AbiPort, AbiTurn, Answering, Awaited, Begun, PortObject, PortOwner, PortState, PortTarget,
-    PortVTable, PortVTableRef, QUEUED, SAMPLE, Spare, Tally, Within, outcome, switch,
+    AbiPort, AbiTurn, Answering, Awaited, Begun, Inside, PortObject, PortOwner, PortState,
+    PortTarget, PortVTable, PortVTableRef, QUEUED, Queued, SAMPLE, Spare, Tally, Within, outcome,
+    switch,
 };
 pub use request::{Request, RequestBuilder};
 pub use response::Response;

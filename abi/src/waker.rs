@@ -30,11 +30,13 @@ struct WakerVTable {
 
 impl AbiWaker {
     /// Lends `waker`; valid as long as the borrow, which is one poll.
+    #[inline]
     pub(crate) fn lend(waker: &Waker) -> Self {
         Self { waker: std::ptr::from_ref(waker).cast(), vtable: VTABLE }
     }
 
     /// Runs `f` with a standard waker over this one.
+    #[inline]
     pub(crate) fn with<T>(&self, f: impl FnOnce(&Waker) -> T) -> T {
         let raw = RawWaker::new(std::ptr::from_ref(self).cast(), &LENT);
         // SAFETY: the table of `LENT` keeps the contract of `RawWaker` as long as `self` lives,

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "a port's object promises a fence")]
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use hotshoe_abi::__stable::{RString, RVec, WithMetadata, staticref};
 use hotshoe_abi::{
-    AbiFuture, AbiTurn, Begun, Error, ErrorKind, ExtensionInfo, ExtensionInfoRef, ExtensionTable,
-    PortObject, PortOwner, PortTarget, QUEUED, RawExtension, Result, SAMPLE, outcome,
+    AbiFuture, AbiTurn, Error, ErrorKind, ExtensionInfo, ExtensionInfoRef, ExtensionTable,
+    PortObject, PortOwner, PortTarget, QUEUED, Queued, RawExtension, Result, SAMPLE, outcome,
     release_shared, retain_shared, switch,
 };
 
@@ -505,19 +505,23 @@ fn a_service_in_whose_line_a_call_stands_is_called_when_it_is_its_turn() {
     let owner = PortOwner::new(Fake::new(2 | QUEUED), numbers(1, 0), ASK, None);
     *owner.turn.lock().unwrap() = Turn::Wait;
     let (handle, mut context) = (owner.port(), Context::from_waker(Waker::noop()));
-    let mut begun = handle.begin().expect("it is open");
-    assert!(begun.is_queued() && begun.poll_turn(&mut context).is_pending());
-    let is_called = |begun: Begun| {
-        let called = Cell::new(false);
-        catch_unwind(AssertUnwindSafe(|| begun.call(|_| called.set(true)))).is_ok() || called.get()
+    let begin = || match handle.begin().expect("it is open").inside() {
+        Ok(_) => panic!("it is not its turn"),
+        Err(queued) => queued,
     };
-    assert!(!is_called(handle.begin().expect("it is open")), "it was not its turn");
+    let called = AtomicBool::new(false);
+    let is_called = |queued: Queued| {
+        let call = || drop(queued.call(|_| called.store(true, Ordering::Relaxed)));
+        catch_unwind(AssertUnwindSafe(call)).is_ok() || called.load(Ordering::Relaxed)
+    };
+    assert!(!is_called(begin()), "it was not its turn");
+    let mut queued = begin();
+    assert!(queued.poll_turn(&mut context).is_pending());
     *owner.turn.lock().unwrap() = Turn::Go;
-    assert!(matches!(begun.poll_turn(&mut context), Poll::Ready(Ok(()))));
-    assert_eq!(begun.call(value).0, 1);
-    // Nor is one called that is over.
+    assert!(matches!(queued.poll_turn(&mut context), Poll::Ready(Ok(()))));
+    assert_eq!(queued.call(value).0, 1);
     *owner.turn.lock().unwrap() = Turn::Over;
-    let mut over = handle.begin().expect("it is open");
+    let mut over = begin();
     assert!(matches!(over.poll_turn(&mut context), Poll::Ready(Err(_))));
     assert!(!is_called(over), "it was over");
     assert_eq!(owner.counts(), (3, 3));
@@ -608,7 +612,7 @@ fn an_awaited_call_that_is_dropped_with_a_local_has_left() {
         let owner = PortOwner::new(Fake::new(0), numbers(1, 0), 0, None);
         let handle = owner.port();
         at_the_end_of_a_thread(&port, calls_first, {
-            let (_, awaited) = handle.begin().expect("it is open").call(|_| ());
+            let (_, awaited) = handle.enter().expect("it is open").call_awaited(|_| ());
             move || drop(awaited)
         });
         assert_eq!(owner.counts(), (1, 1));
@@ -633,7 +637,7 @@ fn a_target_goes_with_the_last_share_of_its_port() {
 fn a_port_whose_shares_have_gone_stays_for_the_call_inside() {
     let owner = PortOwner::new(Fake::new(0), numbers(5, 0), 0, None);
     let handle = owner.port();
-    let (seen, mut awaited) = handle.begin().expect("it is open").call(|object| {
+    let (seen, mut awaited) = handle.enter().expect("it is open").call_awaited(|object| {
         let object = object.data() as usize;
         AbiFuture::new(poll_fn(move |_| {
             // SAFETY: what is called stays until the call has left.

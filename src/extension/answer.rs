@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hotshoe_abi::__stable::{RResult, StableAbi};
-use hotshoe_abi::{AbiFuture, AbiPort, Awaited, Begun, outcome};
+use hotshoe_abi::{AbiFuture, AbiPort, Awaited, Begun, Inside, Queued, outcome};
 
 use super::Crossing;
 use super::handle::{Later, Method};
@@ -32,12 +32,20 @@ pub unsafe trait Answer: Sized {
     /// To what crosses.
     fn into_wire(self) -> Self::Wire;
 
-    /// A call through a port.
+    /// A call that has begun.
+    #[doc(hidden)]
+    type Begun<'p>;
+
+    /// Begins a call through a port.
     ///
     /// # Errors
-    /// Whatever was in the way of the call: it has not begun.
+    /// Whatever is in the way of the call.
     #[doc(hidden)]
-    fn through(port: &AbiPort, method: impl Method<Self::Wire>) -> Result<Self>;
+    fn begin(port: &AbiPort) -> Result<Self::Begun<'_>>;
+
+    /// The answer to a call that has begun.
+    #[doc(hidden)]
+    fn to(begun: Self::Begun<'_>, method: impl Method<Self::Wire>) -> Self;
 }
 
 // SAFETY: `RResult` of what the signature of `T` stands for.
@@ -60,16 +68,23 @@ unsafe impl<T: Crossing> Answer for Result<T> {
         }
     }
 
+    type Begun<'p> = Inside<'p>;
+
     #[inline]
-    fn through(port: &AbiPort, method: impl Method<Self::Wire>) -> Result<Self> {
+    fn begin(port: &AbiPort) -> Result<Inside<'_>> {
+        port.enter()
+    }
+
+    #[inline]
+    fn to(inside: Inside<'_>, method: impl Method<Self::Wire>) -> Self {
         let ended = |wire: &Self::Wire| match wire {
             RResult::ROk(_) => outcome::DONE,
             RResult::RErr(error) => outcome::failed(error.kind()),
         };
-        Ok(match port.call(|object| method.now(object), ended)? {
+        match inside.call(|object| method.now(object), ended) {
             RResult::ROk(value) => T::from_wire(value),
             RResult::RErr(error) => Err(error),
-        })
+        }
     }
 }
 
@@ -82,7 +97,7 @@ unsafe impl<T: Crossing> Answer for Result<T> {
 /// A panic of the provider's future is its error.
 #[must_use = "a future does nothing until it is awaited"]
 pub struct Deferred<T: Crossing> {
-    /// Until it is done.
+    /// Until it is done. Dropped before `awaited`, with which the call leaves.
     future: Option<AbiFuture<'static, T::Wire>>,
     /// The call that it answers, if it came through a port.
     awaited: Option<Awaited>,
@@ -100,18 +115,12 @@ impl<T: Crossing + 'static> Deferred<T> {
     }
 }
 
-impl<T: Crossing> Future for Deferred<T> {
+impl<T: Crossing + 'static> Future for Deferred<T> {
     type Output = Result<T>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
-        let this = &mut *self;
-        let polled = match (&mut this.awaited, &mut this.future) {
-            (Some(awaited), future) => awaited.poll(context, future, &mut None::<Outcome<T>>),
-            (None, Some(future)) => Pin::new(future).poll(context),
-            (None, None) => unreachable!("without a port the future stays"),
-        };
-        polled.map(|wire| T::from_wire(wire?))
+        self.poll_wire(context).map(|wire| T::from_wire(wire?))
     }
 }
 
@@ -127,36 +136,56 @@ unsafe impl<T: Crossing + 'static> Answer for Deferred<T> {
         Self::new(async move { Err(error) })
     }
 
+    #[inline]
     fn into_wire(self) -> Self::Wire {
-        match (self.awaited, self.future) {
-            (None, Some(future)) => future,
-            // Somebody else's call goes on with it.
-            (Some(mut awaited), mut future) => AbiFuture::new(poll_fn(move |context| {
-                awaited.poll(context, &mut future, &mut None::<Outcome<T>>)
-            })),
-            (None, None) => unreachable!("without a port the future stays"),
+        match self {
+            Self { future: Some(future), awaited: None } => future,
+            passed => passed.passed_on(),
         }
     }
 
+    type Begun<'p> = Begun<'p>;
+
     #[inline]
-    fn through(port: &AbiPort, method: impl Method<Self::Wire>) -> Result<Self> {
-        let begun = port.begin()?;
-        if begun.is_queued() {
-            return Ok(Self::in_turn(begun, method.later()));
+    fn begin(port: &AbiPort) -> Result<Begun<'_>> {
+        port.begin()
+    }
+
+    #[inline]
+    fn to(begun: Begun<'_>, method: impl Method<Self::Wire>) -> Self {
+        match begun.inside() {
+            Ok(inside) => {
+                let (future, awaited) = inside.call_awaited(|object| method.now(object));
+                Self { future: Some(future), awaited: Some(awaited) }
+            }
+            Err(queued) => Self::in_turn(queued, method.later()),
         }
-        let (future, awaited) = begun.call(|object| method.now(object));
-        Ok(Self { future: Some(future), awaited: Some(awaited) })
     }
 }
 
 impl<T: Crossing + 'static> Deferred<T> {
+    #[inline]
+    fn poll_wire(&mut self, context: &mut Context<'_>) -> Poll<Result<T::Wire>> {
+        match (&mut self.awaited, &mut self.future) {
+            (Some(awaited), future) => awaited.poll(context, future, &mut None::<Outcome<T>>),
+            (None, Some(future)) => Pin::new(future).poll(context),
+            (None, None) => unreachable!("without a port the future stays"),
+        }
+    }
+
+    /// Somebody else's call goes on with this.
+    #[cold]
+    fn passed_on(mut self) -> AbiFuture<'static, T::Wire> {
+        AbiFuture::new(poll_fn(move |context| self.poll_wire(context)))
+    }
+
     /// Of a call that begins when it has its turn.
     #[cold]
     #[inline(never)]
-    fn in_turn(mut begun: Begun, call: Later<AbiFuture<'static, T::Wire>>) -> Self {
+    fn in_turn(mut queued: Queued, call: Later<AbiFuture<'static, T::Wire>>) -> Self {
         let future = AbiFuture::new(async move {
-            poll_fn(|context| begun.poll_turn(context)).await?;
-            let (future, mut awaited) = begun.call(call);
+            poll_fn(|context| queued.poll_turn(context)).await?;
+            let (future, mut awaited) = queued.call(call);
             // Dropped before `awaited`, with which the call leaves.
             let mut future = Some(future);
             poll_fn(|context| awaited.poll(context, &mut future, &mut None::<Outcome<T>>)).await

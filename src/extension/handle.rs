@@ -68,7 +68,10 @@ impl Via for AbiPort {
 
     #[inline]
     fn call<A: Answer>(&self, method: impl Method<A::Wire>) -> A {
-        A::through(self, method).unwrap_or_else(A::failed)
+        match A::begin(self) {
+            Ok(begun) => A::to(begun, method),
+            Err(error) => A::failed(error),
+        }
     }
 }
 

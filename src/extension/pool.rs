@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use hotshoe_abi::plain::Line;
-use hotshoe_abi::{AbiPort, ExtensionInfoRef, RawExtension, switch};
+use hotshoe_abi::{AbiPort, ExtensionInfoRef, switch};
 
-use super::handle::{Later, Method, Via};
+use super::handle::{Method, Via};
 use super::{Answer, ExtensionPoint, Handle};
 use crate::contract::{Error, ErrorKind, Result};
 
@@ -124,51 +124,28 @@ impl Via for Spread {
     #[inline]
     fn call<A: Answer>(&self, method: impl Method<A::Wire>) -> A {
         let chosen = self.choose();
-        let mut method = Some(method);
-        let mut attempt = |port: &AbiPort| A::through(port, Once(&mut method));
-        attempt(&self.0[chosen]).unwrap_or_else(|error| elsewhere(&self.0, chosen, error, attempt))
-    }
-}
-
-/// What several are asked to call, until one begins.
-struct Once<'a, M>(&'a mut Option<M>);
-
-impl<M> Once<'_, M> {
-    fn take(self) -> M {
-        self.0.take().expect("it begins once")
-    }
-}
-
-impl<W, M: Method<W>> Method<W> for Once<'_, M> {
-    #[inline]
-    fn now(self, object: &RawExtension) -> W {
-        self.take().now(object)
-    }
-
-    fn later(self) -> Later<W> {
-        self.take().later()
+        let begun = A::begin(&self.0[chosen]);
+        match begun.or_else(|error| elsewhere::<A>(&self.0, chosen, error)) {
+            Ok(begun) => A::to(begun, method),
+            Err(error) => A::failed(error),
+        }
     }
 }
 
 /// The first has refused: the others, the best first.
 #[cold]
-fn elsewhere<A: Answer>(
-    ports: &[AbiPort],
-    chosen: usize,
-    error: Error,
-    mut attempt: impl FnMut(&AbiPort) -> Result<A>,
-) -> A {
+fn elsewhere<A: Answer>(ports: &[AbiPort], chosen: usize, error: Error) -> Result<A::Begun<'_>> {
     let mut left: Vec<usize> = (0..ports.len()).filter(|at| *at != chosen).collect();
     left.sort_by_cached_key(|at| against(&ports[*at]));
     let mut refusals = vec![error];
     for at in left {
-        match attempt(&ports[at]) {
-            Ok(answer) => return answer,
+        match A::begin(&ports[at]) {
+            Ok(begun) => return Ok(begun),
             Err(error) => refusals.push(error),
         }
     }
     let name = ports[chosen].info().name();
-    A::failed(all_refused(&format!("the service `{name}`"), refusals))
+    Err(all_refused(&format!("the service `{name}`"), refusals))
 }
 
 /// So many are named when all refuse.

@@ -38,7 +38,6 @@ impl Awaited {
     ///
     /// # Panics
     /// If the call is not inside: it waits for its turn, or is over.
-    #[inline]
     pub(super) unsafe fn target<R>(&self) -> &R {
         assert!(!self.over && !self.is_queued(), "a call goes on when it has its turn");
         // SAFETY: not null while somebody is inside; it is an `R`, by contract.
@@ -46,7 +45,6 @@ impl Awaited {
     }
 
     /// Whether the call waits for its turn before it may begin.
-    #[inline]
     pub fn is_queued(&self) -> bool {
         self.ticket & QUEUED != 0
     }
@@ -128,6 +126,12 @@ impl Awaited {
         Err(error)
     }
 
+    #[cold]
+    #[inline(never)]
+    fn given_up(&mut self) {
+        self.end(outcome::DROPPED);
+    }
+
     #[inline]
     pub(super) fn end(&mut self, outcome: u32) {
         if std::mem::replace(&mut self.over, true) {
@@ -146,8 +150,11 @@ impl Awaited {
 }
 
 impl Drop for Awaited {
+    #[inline]
     fn drop(&mut self) {
-        self.end(outcome::DROPPED);
+        if !self.over {
+            self.given_up();
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::compiler_fence;
 use std::time::Instant;
 
 use super::awaited::Awaited;
-use super::state::{RawPort, outcome};
+use super::state::{QUEUED, RawPort, outcome};
 use super::sync::Ordering;
 use super::tally::{self, Tally};
 use crate::{Error, ErrorKind, Result};
@@ -79,6 +79,12 @@ impl RawPort {
 }
 
 impl<'a, R> Entered<'a, R> {
+    /// Whether the call waits for its turn before it may go on.
+    #[inline]
+    pub(super) fn is_queued(&self) -> bool {
+        self.ticket & QUEUED != 0
+    }
+
     /// What is called: there until this call has left.
     #[inline]
     pub(super) fn target(&self) -> &R {
@@ -88,7 +94,7 @@ impl<'a, R> Entered<'a, R> {
     }
 
     #[inline]
-    fn end(self, outcome: u32) {
+    pub(super) fn end(self, outcome: u32) {
         let this = ManuallyDrop::new(self);
         if outcome != outcome::DONE || this.ticket != 0 || this.started.is_some() {
             this.port.report(this.ticket, outcome, this.started);

@@ -33,6 +33,6 @@ pub use answering::{Answering, Within};
 pub use awaited::Awaited;
 pub use enter::SAMPLE;
 pub use owner::{PortObject, PortOwner, PortTarget, Spare};
-pub use service::{AbiPort, Begun};
+pub use service::{AbiPort, Begun, Inside, Queued};
 pub use state::{AbiTurn, PortState, PortVTable, PortVTableRef, QUEUED, outcome, switch};
 pub use tally::Tally;

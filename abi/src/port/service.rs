@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use abi_stable::StableAbi;
 
 use super::awaited::Awaited;
+use super::enter::Entered;
 use super::state::RawPort;
 use super::sync::Ordering;
 use crate::{ExtensionInfoRef, RawExtension, Result};
@@ -51,33 +52,78 @@ impl AbiPort {
         call: impl FnOnce(&RawExtension) -> T,
         outcome: impl FnOnce(&T) -> u32,
     ) -> Result<T> {
-        // SAFETY: the port of a service leads to such an object.
-        unsafe { self.raw.call(call, outcome) }
+        Ok(self.enter()?.call(call, outcome))
     }
 
-    /// Begins a call for an answer that has to be awaited.
+    /// Begins a call; it may block to get in.
     ///
     /// # Errors
     /// Whatever is in the way of the call.
     #[inline]
-    pub fn begin(&self) -> Result<Begun> {
+    pub fn enter(&self) -> Result<Inside<'_>> {
+        // SAFETY: the port of a service leads to such objects.
+        unsafe { self.raw.enter(true) }.map(Inside)
+    }
+
+    /// Begins a call that does not block: it may have to wait for its turn.
+    ///
+    /// # Errors
+    /// Whatever is in the way of the call.
+    #[inline]
+    pub fn begin(&self) -> Result<Begun<'_>> {
         // SAFETY: as above.
-        Ok(Begun(unsafe { self.raw.enter::<RawExtension>(false)? }.awaited()))
+        unsafe { self.raw.enter(false) }.map(Begun)
+    }
+}
+
+/// A call of a service that has begun. Dropping it is giving it up.
+#[must_use = "a call that is dropped is given up"]
+pub struct Begun<'a>(Entered<'a, RawExtension>);
+
+impl<'a> Begun<'a> {
+    /// It goes on at once.
+    ///
+    /// # Errors
+    /// It has to wait for its turn.
+    #[inline]
+    pub fn inside(self) -> Result<Inside<'a>, Queued> {
+        if self.0.is_queued() { Err(Queued(self.0.awaited())) } else { Ok(Inside(self.0)) }
     }
 }
 
 /// A call of a service that has begun and has called nothing yet. Dropping it is giving it up.
-#[derive(Debug)]
 #[must_use = "a call that is dropped is given up"]
-pub struct Begun(Awaited);
+pub struct Inside<'a>(Entered<'a, RawExtension>);
 
-impl Begun {
-    /// Whether the call waits for its turn before it may go on.
+impl Inside<'_> {
+    /// Calls the object behind the port. `outcome` tells from the answer how the call ended
+    /// ([`outcome`](super::outcome)).
     #[inline]
-    pub fn is_queued(&self) -> bool {
-        self.0.is_queued()
+    pub fn call<T>(
+        self,
+        call: impl FnOnce(&RawExtension) -> T,
+        outcome: impl FnOnce(&T) -> u32,
+    ) -> T {
+        let answer = call(self.0.target());
+        self.0.end(outcome(&answer));
+        answer
     }
 
+    /// Calls the object behind the port for an answer that has to be awaited; the call lasts as long as
+    /// [`Awaited`] does.
+    #[inline]
+    pub fn call_awaited<T>(self, call: impl FnOnce(&RawExtension) -> T) -> (T, Awaited) {
+        let answer = call(self.0.target());
+        (answer, self.0.awaited())
+    }
+}
+
+/// A call of a service that waits for its turn and has called nothing yet. Dropping it is giving it up.
+#[derive(Debug)]
+#[must_use = "a call that is dropped is given up"]
+pub struct Queued(Awaited);
+
+impl Queued {
     /// Waits for its turn, if it has to.
     ///
     /// # Errors
@@ -91,9 +137,8 @@ impl Begun {
     ///
     /// # Panics
     /// If it is not the call's turn, or the call is over.
-    #[inline]
     pub fn call<T>(self, call: impl FnOnce(&RawExtension) -> T) -> (T, Awaited) {
-        // SAFETY: the port of a service leads to such an object.
+        // SAFETY: the port of a service leads to such objects.
         let answer = call(unsafe { self.0.target() });
         (answer, self.0)
     }
