@@ -76,11 +76,11 @@ mod tests {
     }
 
     fn call(port: &Port<Arc<()>>) -> impl Future<Output = Result<u32>> + '_ {
-        port.run(|(), _| AbiFuture::new(async { Ok(7) }))
+        port.run(|_, _| AbiFuture::new(async { Ok(7) }))
     }
 
     fn fail(port: &Port<Arc<()>>) {
-        let failed = port.call(|()| Err::<(), _>(Error::new(ErrorKind::Other, "it is bad")));
+        let failed = port.call(|_| Err::<(), _>(Error::new(ErrorKind::Other, "it is bad")));
         assert_eq!(failed.unwrap_err().message(), "it is bad");
     }
 
