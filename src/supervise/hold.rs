@@ -90,7 +90,7 @@ mod tests {
         let (one, other) = (Hold::new(&supervisor), Hold::new(&supervisor));
         let mut held = Box::pin(call(&port));
         assert!(block_on(poll_once(&mut held)).is_none());
-        one.release();
+        drop(one);
         assert!(block_on(poll_once(&mut held)).is_none(), "one holds it still");
         assert!(block_on(poll_once(call(&port))).is_none(), "and those that come now");
         drop(other);

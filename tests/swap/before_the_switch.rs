@@ -7,6 +7,7 @@ use turnstile::builds::Manner;
 
 use super::house::House;
 use crate::support;
+use crate::support::rig::{Rig, change, get};
 
 /// The old one has counted, and is asked again while and after the swap fails.
 fn still_serves(house: &mut House, fails: impl FnOnce(&House) -> String) -> String {
@@ -326,4 +327,32 @@ fn a_build_that_would_be_one_more_than_may_be_retired_is_refused() {
       help: restart the program when it suits, which gives their memory back; or raise `max_retired` in [plugins], if there is enough
     ");
     house.host.stop().wait().unwrap();
+}
+
+#[test]
+fn a_build_that_another_instance_does_not_go_on_with_is_refused() {
+    let rig = Rig::with("needy");
+    rig.add("faulty");
+    let (host, _) = rig.start("[plugins.faulty]\nconfig.threshold = 1");
+    let file = rig.path("libfaulty.so");
+    change(&support::library("faulty"), &file, &[("version", "1.2.0", "2.2.0")]);
+    let error = host.swap("faulty", &file).wait().unwrap_err();
+    assert_snapshot!(rig.error(&error), @"
+    plugin `faulty`: it cannot be exchanged for `faulty` 2.2.0: 
+    problems: 1, blocked: 0, notices: 0
+
+    problem: `needy` (needy 1.0.0) requires plugin `faulty` ^1.1, which is not there.
+      found: faulty 2.2.0 (<folder>/libfaulty.so) is out of range
+      help: install plugin `faulty` ^1.1 and enable it, or a version of `needy` that accepts what is there.
+    ");
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    assert_eq!(host.plugin("faulty").unwrap().version.unwrap().to_string(), "1.2.0");
+    // What it can go on with is taken, and it is not started anew for that.
+    change(&support::library("faulty"), &file, &[("version", "1.2.0", "1.9.0")]);
+    host.swap("faulty", &file).wait().unwrap();
+    assert_eq!(get(&host, "faulty"), "200 faulty 1");
+    let needy = host.plugin("needy").unwrap();
+    assert_eq!((needy.state.as_str(), needy.restarts), ("active", 0));
+    assert_eq!(needy.depends_on, ["faulty"]);
+    host.stop().wait().unwrap();
 }
