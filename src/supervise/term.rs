@@ -92,9 +92,8 @@ impl Term {
         };
         // Nobody else's: what a generation before that has left may still be on its way out. And one for
         // each of several handlers of one topic.
-        let before = predecessor.state.lock().ports.iter().cloned().collect::<Vec<_>>();
-        let free = |port: &Arc<dyn AnyPort>| port.watch().contribution == of && !state.has(port);
-        let before = before.into_iter().find(free);
+        let free = |port: &&Arc<dyn AnyPort>| port.watch().contribution == of && !state.has(port);
+        let before = predecessor.state.lock().ports.iter().find(free).cloned();
         let (port, next) = self.supervisor.port_of_successor(before, of, target)?;
         match next {
             Next::Mounted(port) => state.ports.push(port),

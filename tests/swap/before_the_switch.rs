@@ -338,10 +338,8 @@ fn a_build_that_another_instance_does_not_go_on_with_is_refused() {
     change(&support::library("faulty"), &file, &[("version", "1.2.0", "2.2.0")]);
     let error = host.swap("faulty", &file).wait().unwrap_err();
     assert_snapshot!(rig.error(&error), @"
-    plugin `faulty`: it cannot be exchanged for `faulty` 2.2.0: 
-    problems: 1, blocked: 0, notices: 0
-
-    problem: `needy` (needy 1.0.0) requires plugin `faulty` ^1.1, which is not there.
+    plugin `faulty`: it cannot be exchanged for `faulty` 2.2.0:
+    `needy` (needy 1.0.0) requires plugin `faulty` ^1.1, which is not there.
       found: faulty 2.2.0 (<folder>/libfaulty.so) is out of range
       help: install plugin `faulty` ^1.1 and enable it, or a version of `needy` that accepts what is there.
     ");

@@ -159,13 +159,13 @@ impl Core {
         let storage = self.storage.read().as_ref().map(|(instance, _)| instance.clone());
         let refuse = |why: String| {
             let message = format!(
-                "it cannot be exchanged for `{}` {}: {why}",
+                "it cannot be exchanged for `{}` {}:{why}",
                 candidate.manifest.id, candidate.manifest.version
             );
             Err(Error::__laid_out(ErrorKind::Unresolved, message).with_plugin(id))
         };
         if storage.as_deref() == Some(id) && candidate.manifest.storage.is_empty() {
-            return refuse("plugins' storage is behind it, and it provides none".to_owned());
+            return refuse(" plugins' storage is behind it, and that provides none".to_owned());
         }
         let replaced = (id.to_owned(), candidate.manifest.version.clone());
         let resolution =
@@ -174,7 +174,13 @@ impl Core {
             Some(step) if resolution.report.problems.is_empty() => {
                 Ok(step.depends_on.iter().map(|id| id.to_string()).collect())
             }
-            _ => refuse(format!("\n{}", resolution.report)),
+            _ if resolution.report.problems.is_empty() => {
+                refuse(format!("\n{}", resolution.report))
+            }
+            _ => {
+                let problems = resolution.report.problems.iter();
+                refuse(problems.map(|problem| format!("\n{problem}")).collect())
+            }
         }
     }
 }
