@@ -85,8 +85,8 @@ pub use plugin::{
 };
 pub use port::{
     AbiPort, AbiTurn, Answering, Awaited, Begun, Inside, PortObject, PortOwner, PortState,
-    PortTarget, PortVTable, PortVTableRef, QUEUED, Queued, SAMPLE, Spare, Tally, Within, outcome,
-    switch,
+    PortTarget, PortVTable, PortVTableRef, QUEUED, Queued, SAMPLE, SECOND, Spare, TIMED, Tally,
+    Within, outcome, switch,
 };
 pub use request::{Request, RequestBuilder};
 pub use response::Response;

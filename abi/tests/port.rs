@@ -15,8 +15,8 @@ use std::time::Duration;
 use hotshoe_abi::__stable::{RString, RVec, WithMetadata, staticref};
 use hotshoe_abi::{
     AbiFuture, AbiTurn, Error, ErrorKind, ExtensionInfo, ExtensionInfoRef, ExtensionTable,
-    PortObject, PortOwner, PortTarget, QUEUED, Queued, RawExtension, Result, SAMPLE, outcome,
-    release_shared, retain_shared, switch,
+    PortObject, PortOwner, PortTarget, QUEUED, Queued, RawExtension, Result, SAMPLE, SECOND, TIMED,
+    outcome, release_shared, retain_shared, switch,
 };
 
 /// Makes every call ask.
@@ -314,6 +314,132 @@ fn what_somebody_may_be_inside_of_is_not_dropped() {
     );
     assert_eq!(inside.expect("it is open"), 8);
     assert_eq!(Arc::strong_count(&kept), 2, "it stays for good");
+}
+
+#[test]
+fn whose_ticket_says_so_calls_the_second_until_it_is_withdrawn() {
+    let port = port(ASK, 0);
+    let mut spare = port.prepare(Arc::new(8)).expect("it can be called like that");
+    let ask = |ticket| {
+        port.ticket.store(ticket, Ordering::Relaxed);
+        let at_once = port.call(|target| **target, |_| outcome::DONE).expect("it is open");
+        let mut awaited =
+            port.start(|target, _| answer(**target), outcome::of).expect("it is open");
+        assert!(matches!(poll(&mut awaited), Poll::Ready(Ok(value)) if value == at_once));
+        at_once
+    };
+    assert_eq!((ask(0), ask(SECOND)), (7, 7));
+    spare.share();
+    assert_eq!((ask(0), ask(TIMED), ask(SECOND), ask(0)), (7, 7, 8, 7));
+    port.ticket.store(SECOND, Ordering::Relaxed);
+    let (inside, after, taken) = port
+        .call(
+            |target| {
+                spare.withdraw();
+                (**target, ask(SECOND), spare.take().map(drop))
+            },
+            |_| outcome::DONE,
+        )
+        .expect("it is open");
+    assert_eq!((inside, after, taken), (8, 7, Err(1)));
+    assert_eq!(spare.take().map(|object| object.map(|object| **object)), Ok(Some(8)));
+}
+
+#[test]
+fn the_second_that_takes_the_place_of_the_first_is_no_second_any_more() {
+    let port = port(ASK, 0);
+    let mut spare = port.prepare(Arc::new(8)).expect("it can be called like that");
+    spare.share();
+    spare.put().expect("there is something to be exchanged");
+    for ticket in [0, SECOND] {
+        port.ticket.store(ticket, Ordering::Relaxed);
+        let found = port.call(|target| **target, |_| outcome::DONE);
+        assert_eq!(found.expect("it is open"), 8);
+    }
+    assert_eq!(spare.take().map(|object| object.map(|object| **object)), Ok(Some(7)));
+}
+
+#[test]
+fn a_second_that_is_taken_or_dropped_is_withdrawn_before() {
+    let port = port(ASK, SECOND);
+    let ask = || port.call(|target| **target, |_| outcome::DONE).expect("it is open");
+    let mut spare = port.prepare(Arc::new(8)).expect("it can be called like that");
+    spare.share();
+    assert!(spare.take().is_ok());
+    assert_eq!(ask(), 7);
+    let mut spare = port.prepare(Arc::new(9)).expect("it can be called like that");
+    spare.share();
+    assert_eq!(ask(), 9);
+    drop(spare);
+    assert_eq!(ask(), 7);
+}
+
+#[test]
+fn who_waits_looks_for_the_second_when_it_is_its_turn() {
+    let owner = PortOwner::new(Fake::new(SECOND | QUEUED), numbers(7, 0), ASK, None);
+    let mut spare = owner.prepare(numbers(8, 0)).map_err(|_| ()).expect("it can be called");
+    let (handle, mut context) = (owner.port(), Context::from_waker(Waker::noop()));
+    spare.share();
+    let mut ask = |meanwhile: &mut dyn FnMut()| {
+        *owner.turn.lock().unwrap() = Turn::Wait;
+        let Err(mut queued) = handle.begin().expect("it is open").inside() else {
+            panic!("it was to wait")
+        };
+        assert!(queued.poll_turn(&mut context).is_pending());
+        meanwhile();
+        *owner.turn.lock().unwrap() = Turn::Go;
+        assert!(matches!(queued.poll_turn(&mut context), Poll::Ready(Ok(()))));
+        queued.call(value).0
+    };
+    assert_eq!(ask(&mut || {}), 8);
+    // Nobody is inside while it waits.
+    assert_eq!(ask(&mut || assert!(spare.take().is_ok())), 7);
+}
+
+#[test]
+fn a_call_whose_ticket_says_so_is_timed() {
+    let port = port(ASK, TIMED);
+    for _ in 0..3 {
+        call(&port).expect("it is open");
+        drop(port.start(|target, _| answer(**target), outcome::of).expect("it is open"));
+    }
+    assert!(port.reports().iter().all(|(ticket, _, timed)| (*ticket, *timed) == (TIMED, true)));
+    assert_eq!(port.reports().len(), 6);
+}
+
+#[test]
+fn seconds_come_and_go_while_others_call() {
+    let new = || Alive(AtomicBool::new(true));
+    let port = PortOwner::new(Fake::new(SECOND), new(), ASK, None);
+    let (done, got_in) = (AtomicBool::new(false), AtomicU64::new(0));
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let inside = |target: &Alive| assert!(target.0.load(Ordering::SeqCst));
+                    port.call(inside, |()| outcome::DONE).expect("it is open");
+                    got_in.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        for round in 0..200 {
+            let mut spare = port.prepare(new()).map_err(|_| ()).expect("it can be called");
+            spare.share();
+            let before = got_in.load(Ordering::Relaxed);
+            while got_in.load(Ordering::Relaxed) == before {
+                thread::yield_now();
+            }
+            if round % 2 == 0 {
+                spare.put().expect("there is something to be exchanged");
+            }
+            while spare.take().is_err() {
+                thread::yield_now();
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    let (entered, left) = port.counts();
+    assert_eq!(entered, left);
 }
 
 #[test]

@@ -77,12 +77,14 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<A>> {
         let this = self.get_mut();
         if this.call.is_some() {
-            if this.awaited.is_queued() {
+            let makes_a_detour = this.awaited.makes_a_detour();
+            if makes_a_detour && this.awaited.is_queued() {
                 ready!(this.awaited.poll_turn(context)).inspect_err(|_| this.call = None)?;
             }
             if let Some(call) = this.call.take() {
+                let ticket = if makes_a_detour { this.awaited.ticket() } else { 0 };
                 // SAFETY: the call is inside until `awaited` ends it, which drops the future first.
-                let target = unsafe { this.port.target() };
+                let target = unsafe { this.port.target_of(ticket) };
                 this.future = Some(call(target, Within(PhantomData)));
             }
         }

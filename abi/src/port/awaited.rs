@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::state::{AbiTurn, QUEUED, RawPort, outcome};
+use super::state::{AbiTurn, QUEUED, RawPort, SECOND, outcome};
 use super::sync::Ordering;
 use super::tally;
 use crate::waker::AbiWaker;
@@ -39,9 +39,30 @@ impl Awaited {
     /// # Panics
     /// If the call is not inside: it waits for its turn, or is over.
     pub(super) unsafe fn target<R>(&self) -> &R {
-        assert!(!self.over && !self.is_queued(), "a call goes on when it has its turn");
+        let target = match self.over || self.makes_a_detour() {
+            false => self.port.state().target.load(Ordering::Acquire),
+            true => self.other_target(),
+        };
         // SAFETY: not null while somebody is inside; it is an `R`, by contract.
-        unsafe { &*self.port.state().target.load(Ordering::Acquire).cast::<R>() }
+        unsafe { &*target.cast::<R>() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn other_target(&self) -> *mut () {
+        assert!(!self.over && !self.is_queued(), "a call goes on when it has its turn");
+        self.port.state().target_of(self.ticket)
+    }
+
+    /// Whether the call waits for its turn, or perhaps goes to the second target.
+    #[inline]
+    pub(super) fn makes_a_detour(&self) -> bool {
+        self.ticket & (QUEUED | SECOND) != 0
+    }
+
+    #[inline]
+    pub(super) fn ticket(&self) -> u64 {
+        self.ticket
     }
 
     /// Whether the call waits for its turn before it may begin.

@@ -6,7 +6,7 @@ use std::sync::atomic::compiler_fence;
 use std::time::Instant;
 
 use super::awaited::Awaited;
-use super::state::{QUEUED, RawPort, outcome};
+use super::state::{QUEUED, RawPort, TIMED, outcome};
 use super::sync::Ordering;
 use super::tally::{self, Tally};
 use crate::{Error, ErrorKind, Result};
@@ -52,9 +52,12 @@ impl RawPort {
             return Err(ending());
         };
         let (timed, switch) = state.enter(tally, || compiler_fence(Ordering::SeqCst));
-        let ticket = match switch {
-            0 => 0,
-            _ => self.admit(tally, may_block)?,
+        let (ticket, timed) = match switch {
+            0 => (0, timed),
+            _ => {
+                let ticket = self.admit(tally, may_block)?;
+                (ticket, timed || ticket & TIMED != 0)
+            }
         };
         let started = timed.then(Instant::now);
         Ok(Entered { port: self, tally, ticket, started, _target: PhantomData })
@@ -88,9 +91,10 @@ impl<'a, R> Entered<'a, R> {
     /// What is called: there until this call has left.
     #[inline]
     pub(super) fn target(&self) -> &R {
+        let target = self.port.state().target_of(self.ticket);
         // SAFETY: not null, since the switch is set as long as there is no target; it is an `R`, as
         // whoever entered has promised; it stays until this call has left.
-        unsafe { &*self.port.state().target.load(Ordering::Acquire).cast::<R>() }
+        unsafe { &*target.cast::<R>() }
     }
 
     #[inline]

@@ -11,6 +11,10 @@
 //! but a fence for the compiler. Where the system has no such fence for all threads, the switch is
 //! always set, and callers pass a fence on the way to [`PortObject::admit`].
 //!
+//! **Two targets.** For a while a port may have a second one: who is let in with a ticket that says so goes
+//! there. It is taken away like this: first nobody finds it any more, and then as many must have left as have
+//! entered. So a caller either has found the first one in its place, or is waited for.
+//!
 //! `protocol.rs` is that part alone, and `scripts/loom` tries it in every order.
 //!
 //! The idea is that of asymmetric fences: Dice, Huang, Yang, *Asymmetric Dekker Synchronization*
@@ -34,5 +38,7 @@ pub use awaited::Awaited;
 pub use enter::SAMPLE;
 pub use owner::{PortObject, PortOwner, PortTarget, Spare};
 pub use service::{AbiPort, Begun, Inside, Queued};
-pub use state::{AbiTurn, PortState, PortVTable, PortVTableRef, QUEUED, outcome, switch};
+pub use state::{
+    AbiTurn, PortState, PortVTable, PortVTableRef, QUEUED, SECOND, TIMED, outcome, switch,
+};
 pub use tally::Tally;

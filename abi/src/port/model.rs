@@ -52,6 +52,7 @@ impl Port {
                 number: NUMBER,
                 target: AtomicPtr::new(std::ptr::null_mut()),
                 limit: AtomicU64::new(u64::MAX),
+                second: AtomicPtr::new(std::ptr::null_mut()),
             },
             counts: Counts::new(),
             target: Target { is_free: UnsafeCell::new(false) },

@@ -21,6 +21,8 @@ use super::state::{
 };
 use super::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 use super::tally::Tally;
+#[cfg(doc)]
+use super::{SECOND, TIMED};
 use crate::guard::{contain, guard, guard_result};
 use crate::waker::AbiWaker;
 use crate::{Error, ErrorKind, ExtensionInfoRef, RawExtension, Result};
@@ -35,7 +37,8 @@ pub unsafe trait PortObject: Send + Sync + 'static {
     /// Makes every thread pass a full fence.
     fn fence(&self);
     /// Whether a call may go on that met the switch set to this. 0, or a ticket: even, or odd where the call
-    /// has to ask for its [`turn`](Self::turn); of a call that `blocks`, its thread waits for that.
+    /// has to ask for its [`turn`](Self::turn); of a call that `blocks`, its thread waits for that. Two of its
+    /// bits say whether the call is [timed](TIMED) and whether it goes to the [second](SECOND) target.
     ///
     /// # Errors
     /// Whatever is in its way. A call of a [closed](switch::CLOSED) port goes in in no case, and one of a
@@ -130,6 +133,7 @@ impl<T: PortObject, R: PortTarget> PortOwner<T, R> {
                 number,
                 target: AtomicPtr::new(std::ptr::null_mut()),
                 limit: AtomicU64::new(limit),
+                second: AtomicPtr::new(std::ptr::null_mut()),
             },
             shares: AtomicUsize::new(1),
             object,
@@ -151,13 +155,14 @@ impl<T: PortObject, R: PortTarget> PortOwner<T, R> {
         &self.0
     }
 
-    /// What is called.
+    /// What a call with this ticket calls.
     ///
     /// # Safety
-    /// Somebody is inside for as long as it is used.
-    pub(super) unsafe fn target(&self) -> &R {
-        // SAFETY: not null while somebody is inside; `new` and `mount` put only `R`s there.
-        unsafe { &*self.0.state().target.load(Ordering::Acquire).cast::<R>() }
+    /// That call is inside for as long as it is used.
+    #[inline]
+    pub(super) unsafe fn target_of(&self, ticket: u64) -> &R {
+        // SAFETY: not null while somebody is inside; only `R`s are ever put there.
+        unsafe { &*self.0.state().target_of(ticket).cast::<R>() }
     }
 
     /// Calls what is behind the port. `outcome` tells from the answer how the call ended
@@ -263,7 +268,8 @@ impl<T: PortObject, R: PortTarget> PortOwner<T, R> {
         if !lock(&self.shared().target).takes(&object) {
             return Err(object);
         }
-        Ok(Spare { port: self.clone(), object: Some(Box::new(object)), was_called: false })
+        let object = Some(Box::new(object));
+        Ok(Spare { port: self.clone(), object, is_second: false, was_called: false })
     }
 
     /// What is there stays: from now on callers may rely on all that it has.
@@ -280,11 +286,32 @@ pub struct Spare<T: PortObject, R: PortTarget> {
     port: PortOwner<T, R>,
     /// There until it is put in its place or taken.
     object: Option<Box<R>>,
+    /// Some calls go there.
+    is_second: bool,
     /// Somebody may still be inside.
     was_called: bool,
 }
 
 impl<T: PortObject, R: PortTarget> Spare<T, R> {
+    /// Has calls go there that are [let in](PortObject::admit) with a ticket that says so ([`SECOND`]), until it
+    /// is [put](Self::put) in its place or [withdrawn](Self::withdraw). Whether there is one already, nobody asks.
+    pub fn share(&mut self) {
+        let Some(object) = &mut self.object else { return };
+        self.is_second = true;
+        let second = std::ptr::from_mut(&mut **object).cast();
+        self.port.shared().state.second.store(second, Ordering::Release);
+    }
+
+    /// Has no calls go there any more. Who is inside goes on.
+    pub fn withdraw(&mut self) {
+        if !std::mem::take(&mut self.is_second) {
+            return;
+        }
+        self.port.shared().state.second.store(std::ptr::null_mut(), Ordering::SeqCst);
+        // Of those who come from now on nobody finds it.
+        self.was_called = self.port.inside() > 0;
+    }
+
     /// Exchanges it for what the port leads to, which is the spare one then. Who is inside goes on with
     /// that. Callers rely on no more than before until [`PortOwner::settle`].
     ///
@@ -301,17 +328,21 @@ impl<T: PortObject, R: PortTarget> Spare<T, R> {
             shared.put(&mut target, new);
         }
         drop(target);
+        if std::mem::take(&mut self.is_second) {
+            shared.state.second.store(std::ptr::null_mut(), Ordering::SeqCst);
+        }
         // Of those who come from now on nobody is in what is spare.
         self.was_called = self.port.inside() > 0;
         Ok(())
     }
 
-    /// Takes it, unless somebody may still be inside of it: as long as somebody is inside of the port, since
-    /// nobody knows of which.
+    /// Takes it, [withdrawn](Self::withdraw), unless somebody may still be inside of it: as long as somebody is
+    /// inside of the port, since nobody knows of which.
     ///
     /// # Errors
     /// How many may be.
     pub fn take(&mut self) -> Result<Option<Box<R>>, u64> {
+        self.withdraw();
         match self.was_called {
             true => match self.port.inside() {
                 0 => Ok(self.object.take()),

@@ -4,7 +4,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::PoisonError;
 
-use super::state::{PortState, switch};
+use super::state::{PortState, SECOND, switch};
 use super::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, fence};
 use super::tally::Tally;
 
@@ -139,6 +139,17 @@ impl PortState {
         self.switch.load(Ordering::SeqCst)
     }
 
+    /// What a call with this ticket calls, that is inside and does not wait. Null only where the first
+    /// target is.
+    #[inline]
+    pub(super) fn target_of(&self, ticket: u64) -> *mut () {
+        let second = match ticket & SECOND {
+            0 => std::ptr::null_mut(),
+            _ => self.second.load(Ordering::Acquire),
+        };
+        if second.is_null() { self.target.load(Ordering::Acquire) } else { second }
+    }
+
     /// Holds calls from now on. Who is inside goes on.
     pub(super) fn pause(&self, counts: &Counts) {
         let _gate = counts.waiting();
@@ -170,7 +181,7 @@ impl PortState {
         Passage::In
     }
 
-    /// How many are inside and do not wait. Whoever exchanged the target before, and finds nobody, knows that
+    /// How many are inside and do not wait. Whoever exchanged a target before, or took the second one away, and finds nobody, knows that
     /// nobody has the old one: every thread has passed a fence in between.
     pub(super) fn inside(&self, counts: &Counts, pass_fence: impl FnOnce()) -> u64 {
         pass_fence();

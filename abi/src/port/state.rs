@@ -23,6 +23,8 @@ pub struct PortState {
     pub(super) target: AtomicPtr<()>,
     /// How long a call may be awaited, in nanoseconds; `u64::MAX` for ever.
     pub(super) limit: AtomicU64,
+    /// What calls with a ticket that says [`SECOND`] call instead; null while there is none.
+    pub(super) second: AtomicPtr<()>,
 }
 
 /// Bits of the switch that callers know, who choose among several ports. What others mean is the host's
@@ -75,6 +77,12 @@ pub mod outcome {
 /// In a ticket: the call has to ask for its turn before it goes on. Until then it does not look at the
 /// target, which may be exchanged meanwhile.
 pub const QUEUED: u64 = 1;
+
+/// In a ticket: the call is timed, whether or not it is one of [`SAMPLE`](super::SAMPLE).
+pub const TIMED: u64 = 1 << 6;
+
+/// In a ticket: the call goes to the second target, if there is one when it looks.
+pub const SECOND: u64 = 1 << 7;
 
 /// Whose turn it is, for a call that is awaited.
 #[repr(u8)]
