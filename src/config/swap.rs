@@ -80,7 +80,7 @@ pub struct CanaryPolicy {
     pub share: f64,
     /// How long it is watched. 30 seconds by default.
     pub window: Duration,
-    /// With fewer calls it is not judged. 20 by default.
+    /// With fewer calls it is not judged, but promoted. 20 by default.
     pub min_calls: NonZeroU32,
     /// It is withdrawn if its share of failures is above the old one's by more than this: from 0 to 1.
     /// 0.05 by default.

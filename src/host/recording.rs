@@ -57,11 +57,19 @@ impl Core {
 
     fn attach(&self, id: &str, start: u64, recorder: &Arc<Recorder>) -> Result<()> {
         let mut slots = self.slots.write();
+        let has_canary = slots.get(id).is_some_and(|slot| slot.trial.is_some());
         let running = slots.get_mut(id).filter(|slot| slot.started == start);
         let Some(running) = running.and_then(|slot| slot.running.as_mut()) else {
             let message = "it was expected to go on running, it was stopped meanwhile";
             return Err(Error::new(ErrorKind::Unavailable, message).with_plugin(id));
         };
+        if has_canary {
+            let message =
+                "a share of its calls goes to another version: it would be a recording of neither";
+            return Err(Error::new(ErrorKind::IllegalState, message).with_plugin(id).with_help(
+                "wait for the end of the canary, or end it with `promote` or `roll_back`",
+            ));
+        }
         if running.recorder.is_some() {
             let message = "its calls are being recorded already";
             return Err(Error::new(ErrorKind::AlreadyExists, message)

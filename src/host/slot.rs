@@ -12,7 +12,7 @@ use super::context::InstanceContext;
 use super::health::Checkup;
 use super::libraries::InUse;
 use super::patrol::Beat;
-use super::swap::Probation;
+use super::swap::{Probation, Trial};
 use super::watch::{Recovery, Watch};
 use crate::config::InstanceConfig;
 use crate::contract::{Error, Health};
@@ -51,6 +51,8 @@ pub(crate) struct Slot {
     pub(crate) saved: Option<AbiBytes>,
     /// The way back after an exchange, as long as there is one.
     pub(super) probation: Option<Probation>,
+    /// What gets a share of its calls.
+    pub(super) trial: Option<Trial>,
     /// How it is brought back; only what ran is.
     pub(super) recovery: Option<Recovery>,
     /// Where it is told what happens to it.
@@ -103,6 +105,7 @@ impl Slot {
             warnings: Vec::new(),
             saved: None,
             probation: None,
+            trial: None,
             recovery: None,
             monitor,
         }
@@ -144,10 +147,10 @@ impl Slot {
         self.error = Some(Arc::new(error));
     }
 
-    /// Whether there is a way back after an exchange.
+    /// Whether there is a way back after an exchange, or something is tried on a share of its calls.
     #[cfg(feature = "watch")]
     pub(super) fn on_probation(&self) -> bool {
-        self.probation.is_some()
+        self.probation.is_some() || self.trial.is_some()
     }
 
     /// The file it came from.

@@ -88,6 +88,7 @@ impl Core {
             for id in level {
                 let Some(slot) = slots.get_mut(&id) else { continue };
                 kept.extend(self.end_probation(slot).map(|old| (id.clone(), old)));
+                kept.extend(self.end_trial(slot).map(|new| (id.clone(), new)));
                 let Some(running) = slot.running.take() else { continue };
                 // Before the backend that may keep its state is withdrawn.
                 let candidate = slot.candidate.as_ref();

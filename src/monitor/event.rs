@@ -91,6 +91,17 @@ pub enum HostEventKind {
         /// How many calls were still inside of the old one.
         left_behind: u64,
     },
+    /// A share of the instance's calls goes to another version. What becomes of that is told as `Swapped` or
+    /// `SwapFailed`.
+    #[non_exhaustive]
+    CanaryBegun {
+        /// The version that the others go to.
+        from: String,
+        /// The version that gets the share.
+        to: String,
+        /// So many of 1.
+        share: f64,
+    },
     /// The instance was to be exchanged, and goes on as it was.
     #[non_exhaustive]
     SwapFailed {

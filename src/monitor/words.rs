@@ -54,6 +54,13 @@ impl Display for HostEvent {
                     some => write!(f, ", {} ended in the old one", counted(*some, "call")),
                 }
             }
+            HostEventKind::CanaryBegun { from, to, share } => write!(
+                f,
+                "{:.0}% of the calls of {who} go to {}, the others to {}",
+                share * 100.0,
+                Line(to),
+                Line(from)
+            ),
             HostEventKind::SwapFailed { why } => {
                 write!(f, "{who} goes on as it was: it could not be exchanged")?;
                 said(why, f)

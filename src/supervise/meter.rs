@@ -18,9 +18,9 @@ use crate::monitor::Refusal;
 /// Errors are counted by the number of their kind; newer kinds together.
 const KINDS: usize = 24;
 /// Sixteen steps for each doubling: a latency is known to within 6%.
-const PRECISION: u8 = 4;
+pub(super) const PRECISION: u8 = 4;
 /// Latencies up to 2^36 ns, a minute; beyond they count as that.
-const LONGEST: u8 = 36;
+pub(super) const LONGEST: u8 = 36;
 
 /// Counts.
 #[derive(Debug, Default)]

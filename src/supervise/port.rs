@@ -233,6 +233,10 @@ pub(super) trait AnyPort: Send + Sync {
 pub(super) trait AnySpare: Send {
     /// That of the port.
     fn watch(&self) -> &Watch;
+    /// Has a share of the port's calls go there.
+    fn share(&mut self);
+    /// Has none go there any more.
+    fn withdraw(&mut self);
     /// Exchanges it for what the port leads to.
     ///
     /// # Errors
@@ -250,6 +254,14 @@ struct PortSpare<R: PortTarget> {
 impl<R: PortTarget> AnySpare for PortSpare<R> {
     fn watch(&self) -> &Watch {
         &self.port.0
+    }
+
+    fn share(&mut self) {
+        self.spare.share();
+    }
+
+    fn withdraw(&mut self) {
+        self.spare.withdraw();
     }
 
     fn put(&mut self) -> Result<()> {

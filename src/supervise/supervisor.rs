@@ -13,6 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::balance::InFlight;
 use super::breaker::{Breaker, Round, Trial, Verdict};
 use super::bulkhead::Bulkhead;
+use super::canary::Canary;
 use super::contribution::Contribution;
 use super::faults::{Faults, Injected, is_for};
 use super::flights::Flights;
@@ -22,7 +23,7 @@ use super::port::{AnyPort, AnySpare, Port};
 use super::problems::Snapshot;
 use super::stats::{CallStats, ContributionStats};
 use super::uptime::Uptime;
-use super::watch::{BREAKER, FAULT, UNWELL};
+use super::watch::{BREAKER, CANARY, FAULT, UNWELL};
 use crate::config::{self, Fault, FaultRule, Supervision};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::monitor::{BreakerState, HostEvent, HostEventKind, Monitor, Refusal, Sampled};
@@ -54,6 +55,8 @@ pub(crate) struct Supervisor {
     monitor: Monitor,
     /// Refusals that were not told yet, by what refused.
     refusals: [Sampled; Refusal::ALL.len()],
+    /// While a share of its calls goes to another generation.
+    pub(super) canary: ArcSwapOption<Canary>,
     epoch: Instant,
     usage: Mutex<Usage>,
     uptime: Mutex<Uptime>,
@@ -116,6 +119,7 @@ impl Supervisor {
             pooled: policy.pool.as_ref().map(|_| Box::default()),
             monitor: monitor.clone(),
             refusals: Default::default(),
+            canary: ArcSwapOption::empty(),
             epoch: Instant::now(),
             usage: Mutex::default(),
             uptime: Mutex::default(),
@@ -482,6 +486,21 @@ impl Supervisor {
         ports.all().for_each(|port| port.resume());
         drop(ports);
         self.flights.wake();
+    }
+
+    /// A share of the calls of these goes to another generation from now on.
+    pub(super) fn begin_canary(&self, canary: &Arc<Canary>, of: &[&Contribution]) {
+        self.canary.store(Some(canary.clone()));
+        let ports = self.ports.lock();
+        let own = ports.list.iter().filter(|port| of.contains(&&port.watch().contribution));
+        own.for_each(|port| port.set(CANARY));
+    }
+
+    /// It does no more.
+    pub(super) fn end_canary(&self) {
+        if self.canary.swap(None).is_some() {
+            self.ports.lock().all().for_each(|port| port.clear(CANARY));
+        }
     }
 
     /// A call was refused.

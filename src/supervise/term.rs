@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use hotshoe_abi::PortTarget;
 use parking_lot::Mutex;
 
+use super::canary::Canary;
 use super::contribution::Contribution;
 use super::port::{AnyPort, AnySpare, Port};
 use super::supervisor::{Next, Supervisor};
@@ -117,6 +118,23 @@ impl Term {
         }
     }
 
+    /// Gets a share of the calls of the start that serves, where both can be called: not of events and jobs.
+    /// That lasts until it [takes its place](Self::exchange) or is [withdrawn](Self::withdraw).
+    pub(crate) fn share(&self, canary: &Arc<Canary>) {
+        let mut state = self.state.lock();
+        let limited = |spare: &&mut Box<dyn AnySpare>| spare.watch().contribution.is_limited();
+        state.spares.iter_mut().filter(limited).for_each(|spare| spare.share());
+        let shared = state.spares.iter().map(|spare| &spare.watch().contribution);
+        let of: Vec<&Contribution> = shared.filter(|of| of.is_limited()).collect();
+        self.supervisor.begin_canary(canary, &of);
+    }
+
+    /// Gets no calls of the start that serves any more. Who is inside goes on.
+    pub(crate) fn withdraw(&self) {
+        self.supervisor.end_canary();
+        self.state.lock().spares.iter_mut().for_each(|spare| spare.withdraw());
+    }
+
     /// Takes the place of another start that serves: behind each port that both have is what this one
     /// brought, ports that only the other one has are closed, and those that only this one has are open.
     /// What the other one had stays beside the ports, so that it can take the place of this one again.
@@ -144,6 +162,7 @@ impl Term {
         // Events that are queued are delivered still.
         let first = other.ports.iter().filter(|port| !port.watch().contribution.ends_last());
         first.for_each(|port| port.set(CLOSED | WITHDRAWN));
+        self.supervisor.end_canary();
         self.supervisor.forget_failures();
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use hotshoe_abi::{AbiTurn, PortObject, QUEUED, outcome, switch};
+use hotshoe_abi::{AbiTurn, PortObject, QUEUED, SECOND, TIMED, outcome, switch};
 
 use super::breaker::Round;
 use super::bucket::Bucket;
@@ -35,6 +35,8 @@ const RATE: u32 = 1 << 4;
 const BULKHEAD: u32 = 1 << 5;
 /// Calls may go wrong on purpose.
 pub(super) const FAULT: u32 = 1 << 6;
+/// A share of the calls goes to another generation.
+pub(super) const CANARY: u32 = 1 << 7;
 
 /// Its instance is not well; only for those that choose among several, calls go in.
 pub(super) const UNWELL: u32 = switch::UNWELL;
@@ -42,7 +44,7 @@ pub(super) const UNWELL: u32 = switch::UNWELL;
 /// How a call ended that its instance's own threads did not take.
 pub(super) const TURNED_AWAY: u32 = outcome::DROPPED - 1;
 
-/// In a ticket, besides [`QUEUED`]: the call has a place in the bulkhead.
+/// In a ticket, besides [`QUEUED`], and [`TIMED`] and [`SECOND`] while there is a canary: the call has a place in the bulkhead.
 const PLACE: u64 = 1 << 1;
 /// It is entered among the flights, by the id above [`ID`].
 const FLIGHT: u64 = 1 << 2;
@@ -53,6 +55,7 @@ const BLOCKS: u64 = 1 << 4;
 /// It came while calls were held.
 const HELD: u64 = 1 << 5;
 const ID: u32 = 8;
+const _: () = assert!((PLACE | FLIGHT | LINE | BLOCKS | HELD) & (QUEUED | TIMED | SECOND) == 0);
 
 /// What looks after its calls.
 #[derive(Debug)]
@@ -133,6 +136,10 @@ unsafe impl PortObject for Watch {
             self.enter_flight(&mut ticket, |_| {});
             ticket |= QUEUED | HELD;
         }
+        // What a breaker tries is what it opened for.
+        if switch & CANARY != 0 && round.is_none() {
+            ticket |= self.choose_generation();
+        }
         Ok(ticket)
     }
 
@@ -187,10 +194,24 @@ unsafe impl PortObject for Watch {
 }
 
 impl Watch {
+    /// Where a call goes while there is a canary.
+    #[cold]
+    #[inline(never)]
+    fn choose_generation(&self) -> u64 {
+        self.supervisor.canary.load().as_ref().map_or(0, |canary| canary.admit())
+    }
+
     /// A call has ended of which there is something to be noted.
     #[inline(never)]
     fn end(&self, ticket: u64, ended: u32, nanos: u64) {
         let supervisor = &*self.supervisor;
+        let canary = match ticket & TIMED {
+            0 => None,
+            _ => supervisor.canary.load_full(),
+        };
+        if let Some(canary) = &canary {
+            canary.left(ticket);
+        }
         if ticket & LINE != 0 {
             let round = self.leave_line((ticket >> ID) as u32);
             if let Some(round) = round {
@@ -222,7 +243,11 @@ impl Watch {
         if nanos != u64::MAX {
             self.meter.time(nanos);
         }
-        if self.contribution.is_limited() {
+        if let Some(canary) = &canary {
+            canary.ended(ticket, ended, nanos);
+        }
+        // What the other generation does is not this one's breaker's business.
+        if self.contribution.is_limited() && ticket & SECOND == 0 {
             match flight.as_ref().and_then(|flight| flight.round) {
                 Some(round) => supervisor.trial_ended(&self.limits, round, ended),
                 None => supervisor.call_ended(&self.limits, ended, nanos != u64::MAX),

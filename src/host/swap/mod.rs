@@ -8,6 +8,7 @@
 //!
 //! The old one is kept, not stopped, until the [probation] is over.
 
+mod canary;
 mod exclusive;
 mod generation;
 mod operations;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 use hotshoe_abi::AbiBytes;
 use serde_json::Value;
 
+pub(in crate::host) use canary::Trial;
 pub(in crate::host) use generation::Generation;
 use probation::Old;
 pub(in crate::host) use probation::Probation;
@@ -68,6 +70,18 @@ impl Core {
         let (from, before) = (self.version_of(id), self.candidate_of(id));
         let swapped = self.successor(id, wanted).and_then(|successor| {
             let to = successor.version();
+            if let Some(policy) = self.canary_for(id, &successor) {
+                let canary = Some(self.begin_canary(id, successor, policy)?);
+                let (instance, from, took) = (id.to_owned(), from.clone(), begun.elapsed());
+                return Ok(SwapReport {
+                    instance,
+                    from,
+                    to,
+                    took,
+                    canary,
+                    ..SwapReport::default()
+                });
+            }
             let (candidate, settings) =
                 (successor.candidate.clone(), successor.config.settings.clone());
             let (handed_over, probation) = match successor.mode() {
@@ -84,9 +98,11 @@ impl Core {
                 left_behind: handed_over.left_behind,
                 state: handed_over.state.map(|state| state.as_slice().len() as u64),
                 probation,
+                canary: None,
             })
         });
         match &swapped {
+            Ok(report) if report.canary.is_some() => tracing::info!(plugin = id, "{report}"),
             Ok(report) => {
                 tracing::info!(plugin = id, "{report}");
                 let SwapReport { from, to, pause, left_behind, .. } = report.clone();

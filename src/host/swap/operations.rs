@@ -23,6 +23,13 @@ impl PluginHost {
     /// If its `swap` table names a recording ([`ReplayPolicy`](crate::config::ReplayPolicy)), the calls in there
     /// are made to the new one before anybody else calls it, and have to be answered as they were.
     ///
+    /// If the `swap` table has a `canary`, and neither of the two has state, a share of the calls goes to the new
+    /// one first: what this returns says for how long ([`SwapReport::canary`]). Then, or as soon as it is clear
+    /// that it errs more than the old one, it is withdrawn, which is told as
+    /// [`SwapFailed`](crate::monitor::HostEventKind::SwapFailed); or else all calls are led to it, told as
+    /// [`Swapped`](crate::monitor::HostEventKind::Swapped), and its probation begins. What only the new one has
+    /// is not there before that.
+    ///
     /// For the time of `probation` there is a way back: if its breaker opens, the old one takes over again,
     /// with the state of the new one if that can hand it over, otherwise with its own from before. See
     /// [`promote`](Self::promote) and [`roll_back`](Self::roll_back). An instance stays with the build that
@@ -57,23 +64,30 @@ impl PluginHost {
         self.exchange(instance, Wanted::Settings(settings))
     }
 
-    /// Ends the probation after a swap: what serves stays, and the old one ends.
+    /// Ends the probation after a swap: what serves stays, and the old one ends. Of a canary: all calls go to
+    /// the new one, and the old one ends.
     ///
     /// # Errors
-    /// [`ErrorKind::IllegalState`] if it is not on probation.
+    /// [`ErrorKind::IllegalState`] if it is not on probation, and has no canary.
     pub fn promote(&self, instance: &str) -> Pending<()> {
         let id = instance.to_owned();
-        self.operate("promote", move |core, _| core.promote(&id))
+        self.operate("promote", move |core, operation| {
+            core.accept_canary(operation, &id).unwrap_or_else(|| core.promote(&id))
+        })
     }
 
-    /// Goes back to the generation from before a swap, as long as the probation lasts.
+    /// Goes back to the generation from before a swap, as long as the probation lasts. A canary is withdrawn.
     ///
     /// # Errors
-    /// [`ErrorKind::IllegalState`] if it is not on probation.
+    /// [`ErrorKind::IllegalState`] if it is not on probation, and has no canary.
     pub fn roll_back(&self, instance: &str) -> Pending<()> {
         let id = instance.to_owned();
         self.operate("roll-back", move |core, operation| {
-            core.roll_back(operation, &id, "somebody asked for it", None)
+            const WHY: &str = "somebody asked for it";
+            match core.refuse_canary(&id, WHY) {
+                true => Ok(()),
+                false => core.roll_back(operation, &id, WHY, None),
+            }
         })
     }
 

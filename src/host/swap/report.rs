@@ -7,14 +7,14 @@ use hotshoe_abi::plain::Line;
 use serde::Serialize;
 
 /// What an exchange of an instance came to. Its `Display` is one line in plain words.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SwapReport {
     /// Whose instance was exchanged.
     pub instance: String,
     /// The version before.
     pub from: String,
-    /// The version that serves now.
+    /// The version that serves now; with a `canary`, the one that gets a share of the calls.
     pub to: String,
     /// From the beginning to when the new one served.
     pub took: Duration,
@@ -27,11 +27,21 @@ pub struct SwapReport {
     pub state: Option<u64>,
     /// How long the old one stays ready to take over again; none if there is no way back.
     pub probation: Option<Duration>,
+    /// For how long only a share of the calls goes to the new one. After that it is promoted or withdrawn,
+    /// which [`events`](crate::PluginHost::events) tell; see [`CanaryPolicy`](crate::config::CanaryPolicy).
+    pub canary: Option<Duration>,
 }
 
 impl fmt::Display for SwapReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { instance, from, to, took, pause, left_behind, state, probation } = self;
+        let Self { instance, from, to, took, pause, left_behind, state, probation, canary } = self;
+        if let Some(window) = canary {
+            let (instance, to, from) = (Line(instance), Line(to), Line(from));
+            return write!(
+                f,
+                "a share of the calls of `{instance}` goes to {to} for {window:?}, the others to {from}"
+            );
+        }
         write!(f, "`{}` is {} now, it was {}: ", Line(instance), Line(to), Line(from))?;
         write!(f, "after {took:.1?}, calls were held for {pause:.1?}")?;
         match state {

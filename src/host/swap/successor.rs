@@ -56,17 +56,22 @@ impl Core {
     pub(super) fn successor(&self, id: &str, wanted: Wanted) -> Result<Successor> {
         self.must_know(id)?;
         self.must_run(id)?;
-        let (mut config, current, on_probation) = {
+        let (mut config, current, on_probation, has_canary) = {
             let slots = self.slots.read();
             let slot = &slots[id];
-            (slot.config.clone(), slot.candidate.clone(), slot.probation.is_some())
+            let (probation, canary) = (slot.probation.is_some(), slot.trial.is_some());
+            (slot.config.clone(), slot.candidate.clone(), probation, canary)
         };
         let current = current.ok_or_else(|| {
             Error::new(ErrorKind::IllegalState, "nothing is known of what it runs").with_plugin(id)
         })?;
-        if on_probation {
-            let message = "its last exchange is on probation: there would be two generations to go \
-                           back to";
+        if on_probation || has_canary {
+            let message = match has_canary {
+                true => "a share of its calls goes to another generation already",
+                false => {
+                    "its last exchange is on probation: there would be two generations to go back to"
+                }
+            };
             return Err(Error::new(ErrorKind::IllegalState, message)
                 .with_plugin(id)
                 .with_help("wait for its end, or end it with `promote` or `roll_back`"));
