@@ -36,7 +36,7 @@ const BULKHEAD: u32 = 1 << 5;
 /// Calls may go wrong on purpose.
 pub(super) const FAULT: u32 = 1 << 6;
 /// A share of the calls goes to another generation.
-pub(super) const CANARY: u32 = 1 << 7;
+pub(super) const CANARY: u32 = 1 << 8;
 
 /// Its instance is not well; only for those that choose among several, calls go in.
 pub(super) const UNWELL: u32 = switch::UNWELL;
