@@ -122,25 +122,11 @@ unsafe impl PortObject for Watch {
         if let (Err(_), Some(round)) = (&admitted, round) {
             supervisor.trial_ended(&self.limits, round, outcome::DROPPED);
         }
-        let mut ticket = admitted?;
-        // Who stands in line is hit when it is in.
-        if switch & FAULT != 0
-            && ticket & LINE == 0
-            && let Err(error) = self.strike(&mut ticket, blocks)
-        {
-            // As if it had been called.
-            self.leave(ticket, outcome::failed(error.kind()), u64::MAX);
-            return Err(error);
+        let ticket = admitted?;
+        match switch & (FAULT | PAUSED | CANARY) {
+            0 => Ok(ticket),
+            _ => self.admit_by_detour(switch, ticket, blocks, round.is_some()),
         }
-        if switch & PAUSED != 0 && ticket & QUEUED == 0 {
-            self.enter_flight(&mut ticket, |_| {});
-            ticket |= QUEUED | HELD;
-        }
-        // What a breaker tries is what it opened for.
-        if switch & CANARY != 0 && round.is_none() {
-            ticket |= self.choose_generation();
-        }
-        Ok(ticket)
     }
 
     fn leave(&self, ticket: u64, ended: u32, nanos: u64) {
@@ -194,11 +180,34 @@ unsafe impl PortObject for Watch {
 }
 
 impl Watch {
-    /// Where a call goes while there is a canary.
+    /// Lets a call in that goes wrong on purpose, is held, or perhaps goes to another generation.
     #[cold]
     #[inline(never)]
-    fn choose_generation(&self) -> u64 {
-        self.supervisor.canary.load().as_ref().map_or(0, |canary| canary.admit())
+    fn admit_by_detour(
+        &self,
+        switch: u32,
+        mut ticket: u64,
+        blocks: bool,
+        is_trial: bool,
+    ) -> Result<u64> {
+        // Who stands in line is hit when it is in.
+        if switch & FAULT != 0
+            && ticket & LINE == 0
+            && let Err(error) = self.strike(&mut ticket, blocks)
+        {
+            // As if it had been called.
+            self.leave(ticket, outcome::failed(error.kind()), u64::MAX);
+            return Err(error);
+        }
+        if switch & PAUSED != 0 && ticket & QUEUED == 0 {
+            self.enter_flight(&mut ticket, |_| {});
+            ticket |= QUEUED | HELD;
+        }
+        // What a breaker tries is what it opened for.
+        if switch & CANARY != 0 && !is_trial {
+            ticket |= self.supervisor.canary.load().as_ref().map_or(0, |canary| canary.admit());
+        }
+        Ok(ticket)
     }
 
     /// A call has ended of which there is something to be noted.

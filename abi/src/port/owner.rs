@@ -478,20 +478,11 @@ impl<T: PortObject, R: PortTarget> Table<T, R> {
         let shared = unsafe { Self::shared(port) };
         let set = shared.state.look_again();
         guard_result(|| {
-            let mut ticket = shared.object.admit(set, may_block)?;
-            let waits = ticket & QUEUED != 0;
-            // Whoever has read so since it is counted is waited for by nobody, or must not look.
-            if set & switch::CLOSED != 0 || set & switch::PAUSED != 0 && !waits {
-                shared.object.leave(ticket, outcome::DROPPED, u64::MAX);
-                return Err(nothing());
+            let ticket = shared.object.admit(set, may_block)?;
+            match set & (switch::CLOSED | switch::PAUSED) == 0 && ticket & QUEUED == 0 {
+                true => Ok(ticket),
+                false => shared.begin_to_wait(set, ticket, may_block),
             }
-            if waits {
-                shared.counts.begin_to_wait();
-                if may_block {
-                    shared.wait(&mut ticket)?;
-                }
-            }
-            Ok(ticket)
         })
         .into()
     }
@@ -529,6 +520,22 @@ impl<T: PortObject, R> Shared<T, R> {
         }
     }
 
+    /// Whether a call waits for its turn that does not go in at once.
+    #[cold]
+    #[inline(never)]
+    fn begin_to_wait(&self, set: u32, mut ticket: u64, may_block: bool) -> Result<u64> {
+        // Whoever has read so since it is counted is waited for by nobody, or must not look.
+        if set & switch::CLOSED != 0 || ticket & QUEUED == 0 {
+            self.object.leave(ticket, outcome::DROPPED, u64::MAX);
+            return Err(nothing());
+        }
+        self.counts.begin_to_wait();
+        if may_block {
+            self.wait(&mut ticket)?;
+        }
+        Ok(ticket)
+    }
+
     /// Blocks this thread until it is the call's turn.
     fn wait(&self, ticket: &mut u64) -> Result<()> {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
@@ -545,6 +552,7 @@ impl<T: PortObject, R> Shared<T, R> {
     }
 
     /// A call is about to leave.
+    #[inline]
     fn leave(&self, ticket: u64, outcome: u32, nanos: u64) {
         if ticket & QUEUED != 0 {
             self.counts.wait_no_more();
