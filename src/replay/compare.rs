@@ -89,7 +89,8 @@ impl Comparison {
         all
     }
 
-    /// What to say of the difference, after its name; nothing if there is none. Both as JSON if both are, and `as_json` says so of the recorded one; else byte by byte.
+    /// What to say of the difference, after its name; nothing if there is none. Both as JSON if both are, and
+    /// `as_json` says so of the recorded one; else byte by byte.
     fn bytes(
         &self,
         recorded: &Bytes,

@@ -139,8 +139,8 @@ impl Term {
     /// brought, ports that only the other one has are closed, and those that only this one has are open.
     /// What the other one had stays beside the ports, so that it can take the place of this one again.
     ///
-    /// Calls that are held go on into this one, or are refused if it has nothing for them. Those that are not, because there is no state to be handed
-    /// over, may be in either while this runs.
+    /// Calls that are held go on into this one, or are refused if it has nothing for them. Those that are not,
+    /// because there is no state to be handed over, may be in either while this runs.
     ///
     /// # Errors
     /// A port leads to nothing; what was exchanged before is back in its place.

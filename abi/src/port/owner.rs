@@ -184,7 +184,8 @@ impl<T: PortObject, R: PortTarget> PortOwner<T, R> {
         self.shared().state.switch.fetch_or(bits, Ordering::SeqCst);
     }
 
-    /// Takes it out of the way. Without a fence it stays so, and a port stays [closed](switch::CLOSED) as long as it has no target.
+    /// Takes it out of the way. Without a fence it stays so, and a port stays [closed](switch::CLOSED) as long
+    /// as it has no target.
     pub fn clear(&self, mut bits: u32) {
         let shared = self.shared();
         bits &= !switch::UNFENCED;

@@ -181,8 +181,8 @@ impl PortState {
         Passage::In
     }
 
-    /// How many are inside and do not wait. Whoever exchanged a target before, or took the second one away, and finds nobody, knows that
-    /// nobody has the old one: every thread has passed a fence in between.
+    /// How many are inside and do not wait. Whoever exchanged a target before, or took the second one away, and
+    /// finds nobody, knows that nobody has the old one: every thread has passed a fence in between.
     pub(super) fn inside(&self, counts: &Counts, pass_fence: impl FnOnce()) -> u64 {
         pass_fence();
         let (entered, left, waiting) = counts.look();
