@@ -57,8 +57,10 @@ enum State {
 #[derive(Debug, Default)]
 struct Closed {
     in_a_row: u32,
-    /// How many calls had ended at the last failure.
-    total_then: u64,
+    /// How many calls had ended when it closed.
+    before: u64,
+    /// How many had succeeded since, at the last failure.
+    succeeded: u64,
     failures: u64,
     /// Totals some moments ago: when, calls, failures. The first is at or before the window's beginning.
     points: VecDeque<(Duration, u64, u64)>,
@@ -168,16 +170,18 @@ impl Breaker {
 
 impl Closed {
     fn new(now: Duration, total: u64) -> Self {
-        Self { total_then: total, points: VecDeque::from([(now, total, 0)]), ..Self::default() }
+        Self { before: total, points: VecDeque::from([(now, total, 0)]), ..Self::default() }
     }
 
     fn failed(&mut self, policy: &BreakerPolicy, now: Duration, total: u64) -> bool {
         self.note(policy, now, total.saturating_sub(1));
         self.failures += 1;
-        // What ended since the last failure, and was none, succeeded.
-        let alone = total.saturating_sub(self.total_then) <= 1;
+        // What ended and was no failure succeeded. A failure is told before it is among those that have ended:
+        // while others are about to be, there seem to be fewer that succeeded than there are, never more.
+        let succeeded = total.saturating_sub(self.before).saturating_sub(self.failures);
+        let alone = succeeded <= self.succeeded;
         self.in_a_row = if alone { self.in_a_row.saturating_add(1) } else { 1 };
-        self.total_then = total;
+        self.succeeded = self.succeeded.max(succeeded);
         let in_a_row = policy.failure_threshold.is_some_and(|limit| self.in_a_row >= limit.get());
         in_a_row || self.rate_is_reached(policy, total)
     }
@@ -221,6 +225,14 @@ mod tests {
             open_for: Duration::from_secs(30),
             half_open_limit: NonZeroU32::new(2).unwrap(),
         }
+    }
+
+    #[test]
+    fn failures_at_the_same_moment_are_a_row_like_those_one_after_the_other() {
+        let mut breaker = Breaker::new(policy(Some(5), None), Duration::ZERO, 100);
+        // Two are told before either is among those that have ended; then two more.
+        let told = [101, 101, 103, 103, 105].map(|total| breaker.failed(Duration::ZERO, total));
+        assert_eq!(told, [false, false, false, false, true]);
     }
 
     /// What happens to a breaker, one thing after another.
