@@ -319,8 +319,11 @@ impl Core {
     /// A recording is of one generation: what comes after the switch is not in there. Nothing of what is kept
     /// for the way back is recorded either.
     fn cut_recording_short(&self, id: &str) {
-        let recorder = self.running(id, |slot| slot.running.as_ref()?.recorder.clone());
-        if let Ok(recorder) = recorder {
+        let mut slots = self.slots.write();
+        let running = slots.get_mut(id).and_then(|slot| slot.running.as_mut());
+        let recorder = running.and_then(|running| running.recorder.take());
+        drop(slots);
+        if let Some(recorder) = recorder {
             self.gateway.end_recording(&recorder);
             recorder.close();
         }
