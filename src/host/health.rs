@@ -147,6 +147,8 @@ impl Core {
             routes.add_handler("GET", &each, entry(&each)?)
         })?;
         term.open();
+        // Nothing is ever in the way of these.
+        term.supervisor().let_go_of_ports();
         self.gateway.publish();
         Ok(())
     }

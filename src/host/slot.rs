@@ -87,6 +87,15 @@ pub(crate) struct Running {
     pub(super) recorder: Option<Arc<Recorder>>,
 }
 
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // Each port knows its supervisor, and that its ports.
+        if let Some(supervisor) = &self.supervisor {
+            supervisor.let_go_of_ports();
+        }
+    }
+}
+
 impl Slot {
     pub(crate) fn new(config: InstanceConfig, monitor: Monitor) -> Self {
         Self {
@@ -156,5 +165,28 @@ impl Slot {
     /// The file it came from.
     pub(crate) fn path(&self) -> Option<&Path> {
         self.candidate.as_ref()?.source.path()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Supervision;
+    use crate::runtime::Timekeeper;
+    use crate::supervise::Contribution;
+
+    #[test]
+    fn what_watched_over_an_instance_goes_with_it_and_with_the_last_of_its_ports() {
+        let monitor = Monitor::default();
+        let mut slot = Slot::new(InstanceConfig::new("it"), monitor.clone());
+        let policy = Supervision::default();
+        let supervisor = Supervisor::new("it", policy, None, &Timekeeper::new(), &monitor);
+        let watches = Arc::downgrade(&supervisor);
+        let port = Term::new(supervisor.clone()).port(Contribution::Execute, Arc::new(())).unwrap();
+        slot.supervisor = Some(supervisor);
+        drop(slot);
+        assert!(watches.upgrade().is_some(), "somebody has a port still");
+        drop(port);
+        assert!(watches.upgrade().is_none());
     }
 }

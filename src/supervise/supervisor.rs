@@ -141,6 +141,15 @@ impl Supervisor {
         self.limit
     }
 
+    /// Nobody has a say in its calls any more: whoever holds a port keeps it, and it goes with the last of
+    /// them. Until then the two keep each other.
+    pub(crate) fn let_go_of_ports(&self) {
+        let mut ports = self.ports.lock();
+        let gone = (std::mem::take(&mut ports.list), std::mem::take(&mut ports.left_behind));
+        drop(ports);
+        drop(gone);
+    }
+
     /// The port of a contribution, still closed, with `target` behind it. It is that of its predecessor,
     /// if nobody is inside any more and both do the same: whoever holds it calls the successor.
     pub(super) fn port<R: PortTarget>(
