@@ -62,6 +62,7 @@ impl Port {
                 number: NUMBER,
                 target: AtomicPtr::new(std::ptr::null_mut()),
                 limit: AtomicU64::new(u64::MAX),
+                second: AtomicPtr::new(std::ptr::null_mut()),
             },
             tallies: std::array::from_fn(|_| counts.tally(NUMBER)),
             counts,
