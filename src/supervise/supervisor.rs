@@ -220,6 +220,9 @@ impl Supervisor {
         if watch.limits.is_open() && watch.contribution.is_limited() {
             shared.set(BREAKER);
         }
+        if ports.holders > 0 {
+            shared.pause();
+        }
         ports.list.push(shared.clone());
         (port, shared)
     }
