@@ -182,7 +182,8 @@ impl Term {
         // Behind these somebody was left: they lead to the one that has ended until now.
         own.spares.retain_mut(|spare| spare.put().is_ok());
         own.take_over(ended);
-        ended.ports.iter().for_each(|port| port.set(CLOSED));
+        // Who waits there is not to get to what ends, or to what comes and does not serve yet.
+        ended.ports.iter().for_each(|port| port.set(CLOSED | WITHDRAWN));
         own.ports.iter().for_each(|port| port.clear(CLOSED | WITHDRAWN));
         self.supervisor.forget_failures();
     }
