@@ -21,6 +21,8 @@ mod problems;
 mod stats;
 mod storage;
 mod supervisor;
+#[cfg(test)]
+mod swap_tests;
 mod term;
 mod traffic;
 mod uptime;
