@@ -589,7 +589,7 @@ fn shared(switch: u32, caller: fn(), owner: fn(), becomes: Second) -> impl Fn() 
 
 #[test]
 fn what_had_a_share_of_the_calls_is_freed_when_nobody_is_inside() {
-    explore_within(4, shared(0, full, full, Second::Withdrawn));
+    explore(shared(0, full, full, Second::Withdrawn));
 }
 
 #[test]
@@ -599,12 +599,12 @@ fn so_it_is_when_calls_were_held_that_are_of_its_share() {
 
 #[test]
 fn and_where_there_is_no_fence_for_all_threads() {
-    explore_within(3, shared(UNFENCED, none, full, Second::Withdrawn));
+    explore(shared(UNFENCED, none, full, Second::Withdrawn));
 }
 
 #[test]
 fn calls_of_its_share_get_to_it_while_it_takes_the_place_of_the_old_one() {
-    explore_within(4, shared(0, full, full, Second::Promoted));
+    explore(shared(0, full, full, Second::Promoted));
 }
 
 #[test]
