@@ -6,6 +6,7 @@
 //! compiler's is.
 
 mod exchange;
+mod second;
 
 use std::sync::Arc;
 

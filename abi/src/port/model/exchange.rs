@@ -11,44 +11,44 @@ use loom::thread;
 
 use super::super::protocol::{Counts, Passage};
 use super::super::state::{
-    PortState, SECOND,
+    PortState,
     switch::{CLOSED, PAUSED, UNFENCED},
 };
 use super::super::sync::{self, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use super::super::tally::Tally;
 use super::{NUMBER, explore, explore_within, full, none};
 
-const OLD: usize = 0;
-const NEW: usize = 1;
+pub(super) const OLD: usize = 0;
+pub(super) const NEW: usize = 1;
 /// As many as a model has at most.
-const CALLERS: usize = 2;
+pub(super) const CALLERS: usize = 2;
 
 /// What is called. It stays allocated; loom tells if it is used and freed at one time.
-struct Target {
-    is_free: UnsafeCell<bool>,
-    handed_over: UnsafeCell<u32>,
-    written: [UnsafeCell<u32>; CALLERS],
+pub(super) struct Target {
+    pub(super) is_free: UnsafeCell<bool>,
+    pub(super) handed_over: UnsafeCell<u32>,
+    pub(super) written: [UnsafeCell<u32>; CALLERS],
 }
 
-struct Port {
-    state: PortState,
-    counts: Counts,
+pub(super) struct Port {
+    pub(super) state: PortState,
+    pub(super) counts: Counts,
     tallies: [sync::Arc<Tally>; CALLERS],
-    targets: [Target; 2],
+    pub(super) targets: [Target; 2],
 }
 
 /// What became of the beginning of a call.
-enum Begun {
+pub(super) enum Begun {
     Inside,
     Waits,
     Refused,
 }
 
-type GoIn = fn(&Port) -> Passage;
+pub(super) type GoIn = fn(&Port) -> Passage;
 
 impl Port {
     /// One whose switch begins with this, and that leads to the old one.
-    fn new(switch: u32) -> Arc<Self> {
+    pub(super) fn new(switch: u32) -> Arc<Self> {
         let target = |_| Target {
             is_free: UnsafeCell::new(false),
             handed_over: UnsafeCell::new(0),
@@ -72,32 +72,32 @@ impl Port {
         port
     }
 
-    fn at(&self, which: usize) -> *mut () {
+    pub(super) fn at(&self, which: usize) -> *mut () {
         std::ptr::from_ref(&self.targets[which]).cast_mut().cast()
     }
 
-    fn lead_to(&self, which: usize) {
+    pub(super) fn lead_to(&self, which: usize) {
         self.state.target.store(self.at(which), Ordering::Release);
     }
 
-    fn pause(&self) {
+    pub(super) fn pause(&self) {
         self.state.pause(&self.counts);
     }
 
-    fn resume(&self) {
+    pub(super) fn resume(&self) {
         self.state.resume(&self.counts);
     }
 
-    fn go_in(&self) -> Passage {
+    pub(super) fn go_in(&self) -> Passage {
         self.state.go_in(&self.counts)
     }
 
-    fn is_quiet(&self, fence: fn()) -> bool {
+    pub(super) fn is_quiet(&self, fence: fn()) -> bool {
         self.state.inside(&self.counts, fence) == 0
     }
 
     /// As a port does it whose object lets everybody in.
-    fn begin(&self, own: usize, fence: fn()) -> Begun {
+    pub(super) fn begin(&self, own: usize, fence: fn()) -> Begun {
         let tally = &self.tallies[own];
         let (_, switch) = self.state.enter(tally, fence);
         let set = if switch == 0 { 0 } else { self.state.look_again() };
@@ -113,11 +113,11 @@ impl Port {
     }
 
     /// What a call does inside, and that it leaves.
-    fn stay(&self, own: usize) {
+    pub(super) fn stay(&self, own: usize) {
         self.stay_with(own, 0);
     }
 
-    fn stay_with(&self, own: usize, ticket: u64) {
+    pub(super) fn stay_with(&self, own: usize, ticket: u64) {
         let target = self.state.target_of(ticket).cast::<Target>().cast_const();
         // SAFETY: the port has it; nothing else is ever there but null.
         let target = unsafe { target.as_ref() }.expect("a call that is inside has a target");
@@ -130,13 +130,13 @@ impl Port {
         self.tallies[own].leave();
     }
 
-    fn give_up(&self, own: usize) {
+    pub(super) fn give_up(&self, own: usize) {
         self.counts.wait_no_more();
         self.tallies[own].leave();
     }
 
     /// One call, until it is over or waits although it has tried to go in: whether it does.
-    fn call(&self, own: usize, fence: fn(), go_in: GoIn) -> bool {
+    pub(super) fn call(&self, own: usize, fence: fn(), go_in: GoIn) -> bool {
         let passage = match self.begin(own, fence) {
             Begun::Inside => Passage::In,
             Begun::Waits => go_in(self),
@@ -151,13 +151,13 @@ impl Port {
     }
 
     /// What a call does that is woken when calls are held no more.
-    fn goes_on(&self, own: usize) {
+    pub(super) fn goes_on(&self, own: usize) {
         assert_eq!(self.go_in(), Passage::In, "nothing holds it any more");
         self.stay(own);
     }
 
     /// All that was written into one of them, and what it was handed over.
-    fn save(&self, which: usize) -> u32 {
+    pub(super) fn save(&self, which: usize) -> u32 {
         let target = &self.targets[which];
         // SAFETY: nobody is inside, or loom tells.
         let written = target.written.each_ref().map(|own| own.with(|written| unsafe { *written }));
@@ -165,7 +165,7 @@ impl Port {
         written.iter().sum::<u32>() + target.handed_over.with(|state| unsafe { *state })
     }
 
-    fn restore(&self, which: usize, state: u32) {
+    pub(super) fn restore(&self, which: usize, state: u32) {
         let target = &self.targets[which];
         // SAFETY: nobody is inside, or loom tells.
         target.handed_over.with_mut(|handed_over| unsafe { *handed_over = state });
@@ -177,7 +177,7 @@ impl Port {
 
     /// Leads to another one while calls are held, and hands the state over if nobody is inside: whether it
     /// did.
-    fn hand_over(&self, from: usize, to: usize, owner: fn()) -> bool {
+    pub(super) fn hand_over(&self, from: usize, to: usize, owner: fn()) -> bool {
         let is_quiet = self.is_quiet(owner);
         if is_quiet {
             self.restore(to, self.save(from));
@@ -186,13 +186,13 @@ impl Port {
         is_quiet
     }
 
-    fn free(&self, which: usize) {
+    pub(super) fn free(&self, which: usize) {
         // SAFETY: nobody reads it any more, or loom tells.
         self.targets[which].is_free.with_mut(|is_free| unsafe { *is_free = true });
     }
 
     /// Frees what it does not lead to any more, if nobody is inside.
-    fn free_if_quiet(&self, which: usize, owner: fn()) -> bool {
+    pub(super) fn free_if_quiet(&self, which: usize, owner: fn()) -> bool {
         let is_quiet = self.is_quiet(owner);
         if is_quiet {
             self.free(which);
@@ -202,7 +202,7 @@ impl Port {
 }
 
 /// Begins the calls of so many callers, one each, all at once.
-fn callers(
+pub(super) fn callers(
     port: &Arc<Port>,
     number: usize,
     fence: fn(),
@@ -216,7 +216,7 @@ fn callers(
 }
 
 /// Waits for them; those that were held go on.
-fn wake(port: &Port, callers: Vec<thread::JoinHandle<bool>>) {
+pub(super) fn wake(port: &Port, callers: Vec<thread::JoinHandle<bool>>) {
     for (own, caller) in callers.into_iter().enumerate() {
         if caller.join().expect("a caller") {
             port.goes_on(own);
@@ -510,123 +510,4 @@ fn who_calls_twice_on_the_way_back() {
 #[should_panic(expected = "Causality violation")]
 fn a_way_back_needs_the_fence_of_callers_too() {
     explore(rolled_back(1, none, full));
-}
-
-/// What becomes of the second target.
-#[derive(Clone, Copy, PartialEq)]
-enum Second {
-    Withdrawn,
-    /// But somebody has looked who is inside before that.
-    WithdrawnLate,
-    Promoted,
-    /// But for a moment it is neither the one nor the other.
-    PromotedLate,
-}
-
-/// One call goes to the first target and one to the second, which is withdrawn, or put in the place of the first
-/// one. What is over is freed once nobody is inside.
-fn shared(switch: u32, caller: fn(), owner: fn(), becomes: Second) -> impl Fn() {
-    move || {
-        let port = Port::new(switch);
-        port.state.second.store(port.at(NEW), Ordering::Release);
-        let callers = [0, SECOND].map(|ticket| {
-            let port = port.clone();
-            thread::spawn(move || {
-                let own = usize::from(ticket == SECOND);
-                let passage = match port.begin(own, caller) {
-                    Begun::Inside => Passage::In,
-                    Begun::Waits => port.go_in(),
-                    Begun::Refused => panic!("it is not closed"),
-                };
-                if passage == Passage::In {
-                    port.stay_with(own, ticket);
-                }
-                (own, ticket, passage)
-            })
-        });
-        if switch & PAUSED != 0 {
-            port.resume();
-        }
-        let no_second = || port.state.second.store(std::ptr::null_mut(), Ordering::SeqCst);
-        let was_quiet = becomes == Second::WithdrawnLate && port.is_quiet(owner);
-        let over = match becomes {
-            Second::Withdrawn | Second::WithdrawnLate => {
-                no_second();
-                NEW
-            }
-            Second::Promoted => {
-                port.lead_to(NEW);
-                no_second();
-                OLD
-            }
-            Second::PromotedLate => {
-                no_second();
-                port.lead_to(NEW);
-                OLD
-            }
-        };
-        let looks = becomes != Second::WithdrawnLate;
-        let freed = was_quiet || looks && port.is_quiet(owner);
-        if freed {
-            port.free(over);
-        }
-        for caller in callers {
-            let (own, ticket, passage) = caller.join().expect("a caller");
-            if passage == Passage::Held {
-                assert_eq!(port.go_in(), Passage::In, "nothing holds it any more");
-                port.stay_with(own, ticket);
-            }
-        }
-        assert!(freed || port.free_if_quiet(over, owner), "nobody is inside any more");
-        assert_eq!(port.save(OLD) + port.save(NEW), 2, "what a call wrote is lost");
-        if over == OLD {
-            // SAFETY: nobody is inside.
-            let written = port.targets[NEW].written[1].with(|written| unsafe { *written });
-            assert_eq!(written, 1, "of two that are there in turn it gets to the new one");
-        }
-    }
-}
-
-#[test]
-fn what_had_a_share_of_the_calls_is_freed_when_nobody_is_inside() {
-    explore(shared(0, full, full, Second::Withdrawn));
-}
-
-#[test]
-fn so_it_is_when_calls_were_held_that_are_of_its_share() {
-    explore_within(3, shared(PAUSED, full, full, Second::Withdrawn));
-}
-
-#[test]
-fn and_where_there_is_no_fence_for_all_threads() {
-    explore(shared(UNFENCED, none, full, Second::Withdrawn));
-}
-
-#[test]
-fn calls_of_its_share_get_to_it_while_it_takes_the_place_of_the_old_one() {
-    explore(shared(0, full, full, Second::Promoted));
-}
-
-#[test]
-#[should_panic(expected = "Causality violation")]
-fn what_had_a_share_needs_the_fence_of_callers_too() {
-    explore(shared(0, none, full, Second::Withdrawn));
-}
-
-#[test]
-#[should_panic(expected = "Causality violation")]
-fn what_had_a_share_needs_the_fence_of_the_owner_too() {
-    explore(shared(0, full, none, Second::Withdrawn));
-}
-
-#[test]
-#[should_panic(expected = "Causality violation")]
-fn that_nobody_was_inside_before_it_was_withdrawn_says_nothing() {
-    explore(shared(0, full, full, Second::WithdrawnLate));
-}
-
-#[test]
-#[should_panic(expected = "it gets to the new one")]
-fn it_is_in_its_place_before_it_is_no_second_any_more() {
-    explore(shared(0, full, full, Second::PromotedLate));
 }
