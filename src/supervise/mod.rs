@@ -17,6 +17,7 @@ mod limits;
 mod meter;
 mod own_time;
 mod port;
+mod ports;
 mod problems;
 mod stats;
 mod storage;

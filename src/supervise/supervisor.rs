@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwapOption;
-use async_channel::{Receiver, Sender};
+use async_channel::Receiver;
 use histogram::Histogram;
 use hotshoe_abi::{PortTarget, outcome};
 use parking_lot::{Mutex, MutexGuard};
@@ -20,6 +20,7 @@ use super::flights::Flights;
 use super::limits::Limits;
 use super::meter::{Latency, Meter, is_failing};
 use super::port::{AnyPort, AnySpare, Port};
+use super::ports::{Ports, ended_of};
 use super::problems::Snapshot;
 use super::stats::{CallStats, ContributionStats};
 use super::uptime::Uptime;
@@ -82,20 +83,6 @@ pub(super) enum Next {
     Mounted(Arc<dyn AnyPort>),
     /// It will be.
     Spare(Box<dyn AnySpare>),
-}
-
-#[derive(Default)]
-struct Ports {
-    /// One for each contribution there ever was. What waits for its place among them has none yet.
-    list: Vec<Arc<dyn AnyPort>>,
-    /// Replaced while calls were inside that did not come back.
-    left_behind: Vec<Arc<dyn AnyPort>>,
-    /// How many hold all calls.
-    holders: u32,
-    /// Who is told that its breaker has opened, instead of its callers.
-    on_trip: Option<Sender<Instant>>,
-    /// That was told, and calls are held until somebody has dealt with it.
-    tripped: bool,
 }
 
 impl Supervisor {
@@ -634,53 +621,6 @@ impl Supervisor {
             contributions,
         }
     }
-}
-
-impl Ports {
-    fn hold(&mut self) {
-        self.holders += 1;
-        if self.holders == 1 {
-            self.all().for_each(|port| port.pause());
-        }
-    }
-
-    /// A breaker has opened: whether somebody was told, and calls wait for what they do about it.
-    fn trip(&mut self) -> bool {
-        let Some(told) = self.on_trip.take() else { return false };
-        let _ = told.try_send(Instant::now());
-        self.tripped = true;
-        self.hold();
-        true
-    }
-
-    /// Those that share these limits.
-    fn behind(&self, limits: &Arc<Limits>) -> impl Iterator<Item = &Arc<dyn AnyPort>> {
-        self.all().filter(|port| Arc::ptr_eq(&port.watch().limits, limits))
-    }
-
-    /// Calls of theirs that came to an end of their own.
-    fn ended_behind(&self, limits: &Arc<Limits>) -> u64 {
-        self.behind(limits).map(|port| ended_of(&**port)).sum()
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Arc<dyn AnyPort>> {
-        self.list.iter().chain(&self.left_behind)
-    }
-
-    fn contributions(&self) -> impl Iterator<Item = &Contribution> {
-        self.list.iter().map(|port| &port.watch().contribution)
-    }
-}
-
-impl std::fmt::Debug for Ports {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.all().map(|port| &port.watch().contribution)).finish()
-    }
-}
-
-/// Calls that came to an end of their own.
-fn ended_of(port: &dyn AnyPort) -> u64 {
-    port.counts().1.saturating_sub(port.watch().meter.without_answer())
 }
 
 /// Names for people.
