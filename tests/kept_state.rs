@@ -184,7 +184,7 @@ fn a_state_that_is_too_large_is_told_and_what_was_kept_before_stays() {
     let error = host.stop().wait().unwrap_err();
     assert_eq!(
         error.message(),
-        "its state is not kept: its state has 2 bytes, at most 1 are taken"
+        "its state is not kept: at most 1 bytes of state were expected, found 2"
     );
     assert_eq!(count(&house.host(""), 0), 7);
 }

@@ -105,15 +105,7 @@ impl Keeper {
 
     fn ask(&self, plugin: &AbiPlugin) -> Result<Option<AbiBytes>> {
         let state = self.in_time("`save_state`", plugin.save_state())?.into_option();
-        let (most, bytes) = (self.policy.max_state_bytes, state.as_ref().map_or(0, |s| s.len()));
-        if bytes as u64 > most {
-            return Err(Error::new(
-                ErrorKind::ResourceLimit,
-                format!("its state has {bytes} bytes, at most {most} are taken"),
-            )
-            .with_help("raise `swap.max_state_bytes`"));
-        }
-        Ok(state)
+        no_more_than(self.policy.max_state_bytes, state)
     }
 
     /// Hands an instance that is initialised what the one before it left.
@@ -165,4 +157,17 @@ impl Keeper {
         let limit: Duration = self.policy.state_timeout;
         block_on(self.time.timeout(Some(limit), what, asked))
     }
+}
+
+/// A state that is not too large.
+///
+/// # Errors
+/// It is.
+pub(super) fn no_more_than(most: u64, state: Option<AbiBytes>) -> Result<Option<AbiBytes>> {
+    let size = state.as_ref().map_or(0, |state| state.len() as u64);
+    if size <= most {
+        return Ok(state);
+    }
+    let message = format!("at most {most} bytes of state were expected, found {size}");
+    Err(Error::new(ErrorKind::ResourceLimit, message).with_help("raise `swap.max_state_bytes`"))
 }

@@ -13,7 +13,6 @@ use super::info::{Execution, PluginInfo};
 use super::operations::first_of;
 use super::plugin_metrics::PluginMetrics;
 use super::report::StartReport;
-use super::retired::RetiredLibrary;
 use crate::config::FaultRule;
 use crate::contract::{
     Call, Error, ErrorKind, Health, Request, Response, Result, ResultExt, Storage,
@@ -22,7 +21,6 @@ use crate::extension::{ExtensionPoint, Handle, Pool};
 use crate::lifecycle::State;
 use crate::metrics::Figure;
 use crate::monitor::EventStream;
-use crate::replay::{RecordOptions, Recording, ReplayOptions, Report};
 use crate::runtime::{Pending, on_own_thread};
 use crate::sdk::Metric;
 use crate::services::Permission;
@@ -121,7 +119,7 @@ impl PluginHost {
         Ok(Self { owner: Arc::new(Owner { core }) })
     }
 
-    fn core(&self) -> &Arc<Core> {
+    pub(super) fn core(&self) -> &Arc<Core> {
         &self.owner.core
     }
 
@@ -502,13 +500,6 @@ impl PluginHost {
         self.core().record_metrics();
     }
 
-    /// Libraries that are open and that nobody uses any more, since their instances have gone on to
-    /// other builds; those that were opened first in front. See [`RetiredLibrary`]. Reading what they
-    /// have of the memory takes some milliseconds in a large program.
-    pub fn retired(&self) -> Vec<RetiredLibrary> {
-        self.core().retired()
-    }
-
     /// Makes calls of an instance go wrong, for tests of applications, for as long as what this returns
     /// lives, also over restarts. Calls are counted from now on; rules of the configuration come first.
     /// The log has a warning of it.
@@ -551,40 +542,6 @@ impl PluginHost {
     /// started; [`ErrorKind::InvalidInput`] if the rule contradicts itself.
     pub fn inject(&self, instance: &str, rule: FaultRule) -> Result<Injected> {
         self.core().running(instance, |slot| slot.supervisor.clone())?.inject(rule)
-    }
-
-    /// Writes the calls of a running instance and their answers into a new file, until what this returns is
-    /// dropped: requests to its routes as its handlers get them, and `execute`. No call waits for it or fails
-    /// because of it; what cannot be taken down is passed over and counted. It is the calls of this start of
-    /// the instance: a restart or a swap ends the recording.
-    ///
-    /// The file holds what users said and were told, but for the headers in
-    /// [`redact`](RecordOptions::redact): keep it as you would keep that. See [`replay`](crate::replay).
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`], also of a contribution; [`ErrorKind::Unavailable`];
-    /// [`ErrorKind::AlreadyExists`] if the file is there already, or the instance is being recorded;
-    /// [`ErrorKind::Io`].
-    pub fn record(&self, instance: &str, options: RecordOptions) -> Result<Recording> {
-        self.core().record(instance, &options)
-    }
-
-    /// Makes the calls of a recording again, to an instance that runs, and compares the answers. Requests go
-    /// to its handlers, past middleware. What a call does it does again: see
-    /// [`skip`](ReplayOptions::skip).
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`]; [`ErrorKind::Unavailable`]; [`ErrorKind::Io`], or
-    /// [`ErrorKind::InvalidInput`], if the file cannot be read or is no recording. That answers differ is no
-    /// error: see [`Report::verdict`](crate::replay::Report::verdict).
-    pub fn replay(
-        &self,
-        file: impl Into<PathBuf>,
-        instance: &str,
-        options: ReplayOptions,
-    ) -> Pending<Report> {
-        let (core, file, id) = (self.core().clone(), file.into(), instance.to_owned());
-        Pending::spawn("replay", move || core.replay(&file, &id, &options))
     }
 
     /// Figures that an instance tells when asked.

@@ -1,15 +1,53 @@
 //! Recording what an instance answers, and replaying it to one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::core::Core;
+use super::public::PluginHost;
 use super::slot::Slot;
 use crate::contract::{Call, Error, ErrorKind, Response, Result};
 use crate::replay::{
     Answering, EXECUTE, Reader, RecordOptions, RecordedRequest, Recorder, Recording, ReplayOptions,
     Report, Source, Subject, replay,
 };
+use crate::runtime::Pending;
+
+impl PluginHost {
+    /// Writes the calls of a running instance and their answers into a new file, until what this returns is
+    /// dropped: requests to its routes as its handlers get them, and `execute`. No call waits for it or fails
+    /// because of it; what cannot be taken down is passed over and counted. It is the calls of this start of
+    /// the instance: a restart or a swap ends the recording.
+    ///
+    /// The file holds what users said and were told, but for the headers in
+    /// [`redact`](RecordOptions::redact): keep it as you would keep that. See [`replay`](crate::replay).
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], also of a contribution; [`ErrorKind::Unavailable`];
+    /// [`ErrorKind::AlreadyExists`] if the file is there already, or the instance is being recorded;
+    /// [`ErrorKind::Io`].
+    pub fn record(&self, instance: &str, options: RecordOptions) -> Result<Recording> {
+        self.core().record(instance, &options)
+    }
+
+    /// Makes the calls of a recording again, to an instance that runs, and compares the answers. Requests go
+    /// to its handlers, past middleware. What a call does it does again: see
+    /// [`skip`](ReplayOptions::skip).
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Unavailable`]; [`ErrorKind::Io`], or
+    /// [`ErrorKind::InvalidInput`], if the file cannot be read or is no recording. That answers differ is no
+    /// error: see [`Report::verdict`](crate::replay::Report::verdict).
+    pub fn replay(
+        &self,
+        file: impl Into<PathBuf>,
+        instance: &str,
+        options: ReplayOptions,
+    ) -> Pending<Report> {
+        let (core, file, id) = (self.core().clone(), file.into(), instance.to_owned());
+        Pending::spawn("replay", move || core.replay(&file, &id, &options))
+    }
+}
 
 impl Core {
     /// Begins to record the calls of a running instance.

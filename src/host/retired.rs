@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::core::Core;
 use super::mappings::Mappings;
+use super::public::PluginHost;
 use crate::config::Sha256;
 use crate::contract::{Error, ErrorKind, Result};
 
@@ -58,6 +59,15 @@ impl RetiredLibrary {
     /// The most that is known of what it keeps in memory.
     fn bytes(&self) -> u64 {
         self.copy.unwrap_or(0).max(self.memory.map_or(0, |memory| memory.resident))
+    }
+}
+
+impl PluginHost {
+    /// Libraries that are open and that nobody uses any more, since their instances have gone on to
+    /// other builds; those that were opened first in front. See [`RetiredLibrary`]. Reading what they
+    /// have of the memory takes some milliseconds in a large program.
+    pub fn retired(&self) -> Vec<RetiredLibrary> {
+        self.core().retired()
     }
 }
 

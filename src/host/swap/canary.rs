@@ -72,9 +72,6 @@ impl Core {
             drop(self.retire(id, new, None));
             return Err(Error::new(ErrorKind::Unavailable, "it was stopped meanwhile"));
         };
-        if let Some(running) = &mut slot.running {
-            running.recorder = None;
-        }
         new.running.term.share(&canary);
         slot.trial = Some(Trial { new: Box::new(new), canary, _watched: watched });
         slot.tell(HostEventKind::CanaryBegun { from, to, share: policy.share });

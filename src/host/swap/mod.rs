@@ -248,7 +248,6 @@ impl Core {
         let slot = slots.get_mut(id)?;
         let mut before = slot.running.take()?;
         self.connect(id, &mut running, &mut before);
-        before.recorder = None;
         let old = Generation {
             running: before,
             successor: Successor {

@@ -10,6 +10,7 @@ use hotshoe_abi::{AbiBytes, AbiPlugin};
 use crate::config::SwapPolicy;
 use crate::contract::{Error, ErrorKind, Health, HealthStatus, Result};
 use crate::host::health::PATIENCE;
+use crate::host::keep::no_more_than;
 use crate::host::slot::Running;
 use crate::lifecycle::{Phase, Stage, Standby, Worker};
 
@@ -56,15 +57,8 @@ impl<'a> Asking<'a> {
             Some("swap.state_timeout"),
             move |_| block_on(plugin.save_state()),
         )?;
-        let Some(state) = saved.into_option() else { return Ok(None) };
-        let (size, most) = (state.as_slice().len() as u64, policy.max_state_bytes);
-        if size <= most {
-            return Ok(Some(state));
-        }
-        let message = format!("at most {most} bytes of state were expected, found {size}");
-        Err(Error::new(ErrorKind::ResourceLimit, message)
-            .with_plugin(self.instance)
-            .with_help("raise `swap.max_state_bytes`"))
+        no_more_than(policy.max_state_bytes, saved.into_option())
+            .map_err(|error| error.with_plugin(self.instance))
     }
 
     /// Hands it a state.
