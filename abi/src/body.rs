@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use abi_stable::StableAbi;
 use abi_stable::prefix_type::WithMetadata;
 use abi_stable::staticref;
-use abi_stable::std_types::{ROption, RResult};
+use abi_stable::std_types::ROption;
 use bytes::{Bytes, BytesMut};
 
 use crate::guard::{contain, guard};
@@ -102,13 +102,8 @@ impl Body {
     pub fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
         let waker = AbiWaker::lend(context.waker());
         // SAFETY: the table belongs to the data; `&mut self` makes the access exclusive.
-        match unsafe { (self.vtable.poll_chunk())(self.data, &waker) } {
-            AbiPoll::Pending => Poll::Pending,
-            AbiPoll::Ready(RResult::RErr(error)) => Poll::Ready(Err(error)),
-            AbiPoll::Ready(RResult::ROk(chunk)) => {
-                Poll::Ready(Ok(chunk.into_option().map(Into::into)))
-            }
-        }
+        let polled = unsafe { (self.vtable.poll_chunk())(self.data, &waker) };
+        polled.into_poll().map_ok(|chunk| chunk.into_option().map(Into::into))
     }
 
     /// The content, if it is there as a whole already (no stream); without a copy.
@@ -219,7 +214,7 @@ unsafe extern "C" fn empty_take(_: *mut ()) -> ROption<AbiBytes> {
 }
 
 unsafe extern "C" fn empty_poll(_: *mut (), _: &AbiWaker) -> AbiPoll<ROption<AbiBytes>> {
-    AbiPoll::Ready(RResult::ROk(ROption::RNone))
+    AbiPoll::Done(ROption::RNone)
 }
 
 unsafe extern "C" fn empty_len(_: *const ()) -> u64 {
@@ -249,7 +244,7 @@ unsafe extern "C" fn full_poll(data: *mut (), _: &AbiWaker) -> AbiPoll<ROption<A
     // SAFETY: as in `take_full`.
     let bytes = std::mem::take(unsafe { &mut *data.cast::<Bytes>() });
     let chunk = if bytes.is_empty() { ROption::RNone } else { ROption::RSome(bytes.into()) };
-    AbiPoll::Ready(RResult::ROk(chunk))
+    AbiPoll::Done(chunk)
 }
 
 unsafe extern "C" fn full_len(data: *const ()) -> u64 {
@@ -314,7 +309,7 @@ impl<S: BodyStream> Streaming<S> {
         }
         let len = guard(|| slot.as_ref().as_pin_ref().and_then(|stream| stream.len()));
         this.len = len.ok().flatten().unwrap_or(u64::MAX);
-        AbiPoll::Ready(chunk.into())
+        chunk.into()
     }
 
     unsafe extern "C" fn len(data: *const ()) -> u64 {

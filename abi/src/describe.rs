@@ -2,7 +2,7 @@
 //!
 //! abi_stable keeps no type arguments of what derives its trait, so they are taken from where they
 //! are used: the argument of `RVec<T>` from its pointer, that of [`AbiFuture`](crate::AbiFuture)
-//! from what a poll gives. Lifetimes are left out.
+//! from what a poll of its table gives. Lifetimes are left out.
 
 use abi_stable::type_layout::{LifetimeIndex, LifetimeIndexPair, TLField, TLFunction, TypeLayout};
 
@@ -81,11 +81,12 @@ fn arguments_at(layout: &'static TypeLayout, depth: usize) -> Vec<&'static TypeL
         ("abi_stable", "RResult" | "Tuple2") => {
             [field(0), field(1)].into_iter().flatten().map(|field| field.layout()).collect()
         }
-        (_, "AbiPoll") => first()
-            .and_then(|result| arguments_at(result, deeper).first().copied())
-            .into_iter()
-            .collect(),
+        (_, "AbiPoll") => first().into_iter().collect(),
         (_, "AbiFuture") => field(1)
+            .and_then(|table| arguments_at(table.layout(), deeper).first().copied())
+            .map(|table| arguments_at(table, deeper))
+            .unwrap_or_default(),
+        (_, "FutureVTable") => field(0)
             .and_then(|poll| poll.function_range().iter().next()?.return_type_layout())
             .map(|polled| arguments_at(polled(), deeper))
             .unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! A future that crosses: three words, polled and dropped inside the panic guard.
+//! A future that crosses: two words, polled and dropped inside the panic guard.
 //!
 //! Crates for futures over FFI abort when a future panics in its drop or in a waker; here both are
 //! contained. A panic while polling becomes the future's error, so whoever awaits always gets an
@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use abi_stable::StableAbi;
-use abi_stable::std_types::RResult;
+use abi_stable::prefix_type::WithMetadata;
 
 use crate::guard::{contain, guard};
 use crate::waker::AbiWaker;
@@ -20,21 +20,57 @@ use crate::{Error, ErrorKind, Result};
 #[repr(C)]
 #[derive(StableAbi)]
 #[must_use = "a future does nothing until it is awaited"]
-pub struct AbiFuture<'a, T> {
+pub struct AbiFuture<'a, T: 'static> {
+    /// Null once it is done: its library has freed it.
     future: *mut (),
-    poll: unsafe extern "C" fn(*mut (), &AbiWaker) -> AbiPoll<T>,
-    drop: unsafe extern "C" fn(*mut ()),
+    vtable: FutureVTableRef<T>,
     _lifetime: PhantomData<&'a ()>,
 }
 
-/// What one poll of an [`AbiFuture`] gave.
+/// Functions of a future.
+#[repr(C)]
+#[derive(StableAbi)]
+#[sabi(kind(Prefix(prefix_ref = FutureVTableRef)))]
+#[sabi(missing_field(option))]
+pub struct FutureVTable<T: 'static> {
+    /// Frees the future unless it is pending. So one call is all that a future takes that is ready at once.
+    poll: unsafe extern "C" fn(*mut (), &AbiWaker) -> AbiPoll<T>,
+    #[sabi(last_prefix_field)]
+    drop: unsafe extern "C" fn(*mut ()),
+}
+
+/// What one poll gave. Flat, so that a number or nothing returns in two registers.
 #[repr(u8)]
 #[derive(StableAbi)]
 pub enum AbiPoll<T> {
-    /// The future is done.
-    Ready(RResult<T, Error>),
+    /// Done.
+    Done(T),
+    /// Failed.
+    Failed(Error),
     /// Not yet; the waker will be called.
     Pending,
+}
+
+impl<T> AbiPoll<T> {
+    /// As the standard library has it.
+    #[inline]
+    pub fn into_poll(self) -> Poll<Result<T>> {
+        match self {
+            Self::Done(value) => Poll::Ready(Ok(value)),
+            Self::Failed(error) => Poll::Ready(Err(error)),
+            Self::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<T> From<Result<T>> for AbiPoll<T> {
+    #[inline]
+    fn from(result: Result<T>) -> Self {
+        match result {
+            Ok(value) => Self::Done(value),
+            Err(error) => Self::Failed(error),
+        }
+    }
 }
 
 // SAFETY: `AbiFuture::new` takes only futures that are `Send`.
@@ -42,14 +78,14 @@ unsafe impl<T> Send for AbiFuture<'_, T> {}
 
 impl<'a, T> AbiFuture<'a, T> {
     /// Boxes `future` and makes it safe to poll and to drop from another library.
+    #[inline]
     pub fn new<F>(future: F) -> Self
     where
         F: Future<Output = Result<T>> + Send + 'a,
     {
         Self {
-            future: Box::into_raw(Box::new(Some(future))).cast(),
-            poll: poll_boxed::<F, T>,
-            drop: drop_boxed::<F>,
+            future: Box::into_raw(Box::new(future)).cast(),
+            vtable: FutureVTableRef(Table::<F, T>::VTABLE.static_as_prefix()),
             _lifetime: PhantomData,
         }
     }
@@ -66,51 +102,121 @@ impl<'a, T> AbiFuture<'a, T> {
 impl<T> Future for AbiFuture<'_, T> {
     type Output = Result<T>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
-        let waker = AbiWaker::lend(context.waker());
-        // SAFETY: `poll` belongs to `future`, which is freed only by `Drop`; `&mut self` makes the
-        // access exclusive.
-        match unsafe { (self.poll)(self.future, &waker) } {
-            AbiPoll::Ready(result) => Poll::Ready(result.into_result()),
-            AbiPoll::Pending => Poll::Pending,
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
+        if self.future.is_null() {
+            return Poll::Ready(Err(finished()));
         }
+        let waker = AbiWaker::lend(context.waker());
+        // SAFETY: the table belongs to the future, which is not done; `&mut self` makes the access exclusive.
+        let polled = unsafe { (self.vtable.poll())(self.future, &waker) };
+        if !matches!(polled, AbiPoll::Pending) {
+            self.future = std::ptr::null_mut();
+        }
+        polled.into_poll()
     }
 }
 
 impl<T> Drop for AbiFuture<'_, T> {
+    #[inline]
     fn drop(&mut self) {
-        // SAFETY: `drop` belongs to `future` and runs once.
-        unsafe { (self.drop)(self.future) }
+        if !self.future.is_null() {
+            // SAFETY: the table belongs to the future, which is not done.
+            unsafe { (self.vtable.drop())(self.future) }
+        }
     }
 }
 
-unsafe extern "C" fn poll_boxed<F, T>(future: *mut (), waker: &AbiWaker) -> AbiPoll<T>
-where
-    F: Future<Output = Result<T>>,
-{
-    // SAFETY: `AbiFuture::new` put a boxed `Option<F>` here; it is never moved out of the box
-    // while it is a future, so pinning it is sound.
-    let mut slot = unsafe { Pin::new_unchecked(&mut *future.cast::<Option<F>>()) };
-    let polled = waker.with(|waker| {
-        guard(|| {
-            let mut context = Context::from_waker(waker);
-            slot.as_mut().as_pin_mut().map(|future| future.poll(&mut context))
-        })
-    });
-    let result = match polled {
-        Ok(Some(Poll::Pending)) => return AbiPoll::Pending,
-        Ok(Some(Poll::Ready(result))) => result,
-        Ok(None) => Err(Error::new(ErrorKind::IllegalState, "a finished future was polled again")),
-        Err(panic) => Err(panic),
-    };
-    // What the future holds is freed as soon as it is done or has panicked: a caller may keep the
-    // finished future for long.
-    contain(|| slot.set(None));
-    AbiPoll::Ready(result.into())
+#[cold]
+fn finished() -> Error {
+    Error::new(ErrorKind::IllegalState, "a finished future was polled again")
 }
 
-unsafe extern "C" fn drop_boxed<F>(future: *mut ()) {
-    // SAFETY: `AbiFuture::new` made this box; `Drop` runs once.
-    let future = unsafe { Box::from_raw(future.cast::<Option<F>>()) };
-    contain(|| drop(future));
+/// The table of one type of future.
+struct Table<F, T>(PhantomData<(F, T)>);
+
+impl<F: Future<Output = Result<T>>, T: 'static> Table<F, T> {
+    const VTABLE: &'static WithMetadata<FutureVTable<T>> =
+        &WithMetadata::new(FutureVTable { poll: Self::poll, drop: Self::drop });
+
+    unsafe extern "C" fn poll(future: *mut (), waker: &AbiWaker) -> AbiPoll<T> {
+        // SAFETY: `AbiFuture::new` put a boxed `F` here, which is never moved out of its box; so pinning it is
+        // sound.
+        let pinned = unsafe { Pin::new_unchecked(&mut *future.cast::<F>()) };
+        let polled = waker.with(|waker| guard(|| pinned.poll(&mut Context::from_waker(waker))));
+        let result = match polled {
+            Ok(Poll::Pending) => return AbiPoll::Pending,
+            Ok(Poll::Ready(result)) => result,
+            Err(panic) => Err(panic),
+        };
+        // What the future holds is freed as soon as it is done or has panicked: a caller may keep what is
+        // left for long.
+        // SAFETY: whoever polls knows from the answer that it has gone.
+        unsafe { Self::drop(future) };
+        result.into()
+    }
+
+    unsafe extern "C" fn drop(future: *mut ()) {
+        // SAFETY: `AbiFuture::new` made this box; whoever polls or drops the future does this once.
+        let future = unsafe { Box::from_raw(future.cast::<F>()) };
+        contain(|| drop(future));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Waker;
+
+    use super::*;
+
+    fn poll<T>(future: &mut AbiFuture<'_, T>) -> Poll<Result<T>> {
+        Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn what_a_future_holds_is_freed_when_it_is_done_and_not_again() {
+        let held = Arc::new(());
+        let mut future = AbiFuture::new({
+            let held = held.clone();
+            async move { Ok(Arc::strong_count(&held)) }
+        });
+        assert!(matches!(poll(&mut future), Poll::Ready(Ok(2))));
+        assert_eq!(Arc::strong_count(&held), 1);
+        drop(future);
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+
+    #[test]
+    fn what_a_future_holds_is_freed_when_it_panics_or_is_given_up() {
+        let held = Arc::new(());
+        let mut panics = AbiFuture::<()>::new({
+            let held = held.clone();
+            async move { panic!("with {}", Arc::strong_count(&held)) }
+        });
+        assert!(matches!(poll(&mut panics), Poll::Ready(Err(error)) if error.is_panic()));
+        assert_eq!(Arc::strong_count(&held), 1);
+        let mut waits = AbiFuture::<()>::new({
+            let held = held.clone();
+            async move {
+                std::future::pending::<()>().await;
+                drop(held);
+                Ok(())
+            }
+        });
+        assert!(poll(&mut waits).is_pending());
+        assert_eq!(Arc::strong_count(&held), 2);
+        drop(waits);
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+
+    #[test]
+    fn a_finished_future_says_so_when_it_is_polled_again() {
+        let mut future = AbiFuture::ready(Ok(7));
+        assert!(matches!(poll(&mut future), Poll::Ready(Ok(7))));
+        let again = poll(&mut future);
+        assert!(
+            matches!(again, Poll::Ready(Err(error)) if error.kind() == ErrorKind::IllegalState)
+        );
+    }
 }

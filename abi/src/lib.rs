@@ -72,7 +72,7 @@ pub use event::{
 pub use extension::{
     ExtensionInfo, ExtensionInfoRef, ExtensionTable, RawExtension, release_shared, retain_shared,
 };
-pub use future::{AbiFuture, AbiPoll};
+pub use future::{AbiFuture, AbiPoll, FutureVTable, FutureVTableRef};
 pub use handler::{
     AbiHandler, AbiMiddleware, Chain, HandlerObject, HandlerVTable, HandlerVTableRef,
     MiddlewareObject, MiddlewareVTable, MiddlewareVTableRef, Next, NextVTable, NextVTableRef,

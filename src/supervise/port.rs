@@ -55,7 +55,7 @@ impl<R: PortTarget> Port<R> {
     ///
     /// # Errors
     /// Whatever is in the way of the call, and what it answers, with the instance's name.
-    pub(crate) async fn run<'p, A, C>(&'p self, call: C) -> Result<A>
+    pub(crate) async fn run<'p, A: 'static, C>(&'p self, call: C) -> Result<A>
     where
         C: for<'x> FnOnce(&'x R, Within<'x, 'p>) -> AbiFuture<'x, A>,
     {

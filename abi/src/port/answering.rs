@@ -16,7 +16,7 @@ pub struct Within<'x, 'p>(PhantomData<&'x &'p ()>);
 
 /// A call under way.
 #[must_use = "a future does nothing until it is awaited"]
-pub struct Answering<'p, T: PortObject, R: PortTarget, A, C, O> {
+pub struct Answering<'p, T: PortObject, R: PortTarget, A: 'static, C, O> {
     port: &'p PortOwner<T, R>,
     /// Not called yet.
     call: Option<C>,
@@ -32,7 +32,11 @@ impl<T: PortObject, R: PortTarget> PortOwner<T, R> {
     ///
     /// # Errors
     /// Whatever is in the way of the call.
-    pub fn start<'p, A, C, O>(&'p self, call: C, outcome: O) -> Result<Answering<'p, T, R, A, C, O>>
+    pub fn start<'p, A: 'static, C, O>(
+        &'p self,
+        call: C,
+        outcome: O,
+    ) -> Result<Answering<'p, T, R, A, C, O>>
     where
         // Whatever it is, it can keep the target nowhere but in the future.
         C: for<'x> FnOnce(&'x R, Within<'x, 'p>) -> AbiFuture<'x, A>,
@@ -50,7 +54,7 @@ impl<T: PortObject, R: PortTarget> PortOwner<T, R> {
     }
 }
 
-impl<T: PortObject, R: PortTarget, A, C, O> Answering<'_, T, R, A, C, O> {
+impl<T: PortObject, R: PortTarget, A: 'static, C, O> Answering<'_, T, R, A, C, O> {
     /// Whether the call waits for its turn before it may begin.
     pub fn is_queued(&self) -> bool {
         self.awaited.is_queued()
@@ -65,9 +69,9 @@ impl<T: PortObject, R: PortTarget, A, C, O> Answering<'_, T, R, A, C, O> {
 }
 
 // Nothing in it is pinned: a future that crosses is a box.
-impl<T: PortObject, R: PortTarget, A, C, O> Unpin for Answering<'_, T, R, A, C, O> {}
+impl<T: PortObject, R: PortTarget, A: 'static, C, O> Unpin for Answering<'_, T, R, A, C, O> {}
 
-impl<'p, T: PortObject, R: PortTarget, A, C, O> Future for Answering<'p, T, R, A, C, O>
+impl<'p, T: PortObject, R: PortTarget, A: 'static, C, O> Future for Answering<'p, T, R, A, C, O>
 where
     C: for<'x> FnOnce(&'x R, Within<'x, 'p>) -> AbiFuture<'x, A>,
     O: FnOnce(&Result<A>) -> u32,
