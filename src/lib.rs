@@ -149,14 +149,14 @@ mod verify;
 
 pub use bridge::current_plugin;
 pub use contract::{
-    BackupSummary, Batch, Body, BodyStream, Call, CallBuilder, Capabilities, Cause, CopySummary,
-    Entries, Entry, Error, ErrorKind, Event, EventHandler, EventParts, HandlerFn, HeaderPair,
-    Health, HealthStatus, MemoryStore, Middleware, Namespaced, Next, Operation, Page, Precondition,
-    Record, Request, RequestBuilder, RequestHandler, RequestParts, Response, ResponseParts,
-    RestoreMode, RestoreSummary, Result, ResultExt, Scan, Storage, StorageBackend, StorageExt,
-    Task, TaskFn, Tx, Version, handler_fn, task_fn,
+    BackupSummary, Batch, Body, BodyStream, Buffer, Call, CallBuilder, Capabilities, Cause,
+    CopySummary, Entries, Entry, Error, ErrorKind, Event, EventHandler, EventParts, HandlerFn,
+    HeaderPair, Health, HealthStatus, MemoryStore, Middleware, Namespaced, Next, Operation, Page,
+    Precondition, Record, Request, RequestBuilder, RequestHandler, RequestParts, Response,
+    ResponseParts, RestoreMode, RestoreSummary, Result, ResultExt, Scan, Storage, StorageBackend,
+    StorageExt, Task, TaskFn, Tx, Version, handler_fn, task_fn,
 };
-pub use extension::{Deferred, Handle, Json, Pool};
+pub use extension::{Deferred, Direct, Handle, Json, Pool};
 #[cfg(feature = "tower")]
 pub use gateway::{GatewayService, HttpBody};
 #[cfg(feature = "host")]

@@ -84,7 +84,7 @@ fn host(supervision: &Supervision, limit: Option<Duration>) -> PluginHost {
     let mut instance = InstanceConfig::new("own");
     instance.supervision = supervision.into();
     instance.timeouts.call = limit;
-    let own = hotshoe::plugin!(Own, id = "own", provides = [service "adder" = "1.0.0"]);
+    let own = hotshoe::plugin!(Own, id = "own", provides = [service "adder" = "1.1.0"]);
     let builder = PluginHost::builder().register_plugin(own).instance(instance);
     let host = builder.build().unwrap();
     let report = host.start().wait().unwrap();
@@ -116,6 +116,14 @@ fn a_synchronous_call_allocates_nothing() {
         let counted = allocations(|| assert_eq!(adder.add(1, 2).unwrap(), 3));
         assert_eq!(counted, 0);
     }
+}
+
+#[test]
+fn a_buffer_crosses_with_the_one_allocation_of_its_vec() {
+    let host = nothing_configured();
+    let adder = host.service::<dyn api::Adder>().unwrap();
+    let counted = allocations(|| assert_eq!(adder.echo(vec![7; 64].into()).unwrap().len(), 64));
+    assert_eq!(counted, CALLS);
 }
 
 #[test]

@@ -1,18 +1,23 @@
-//! Reference-counted bytes that cross without a copy, convertible from and to [`bytes::Bytes`].
+//! Bytes that cross without a copy, convertible from [`Vec`], and from and to [`bytes::Bytes`].
 
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::ops::Deref;
 
 use abi_stable::StableAbi;
 use abi_stable::prefix_type::WithMetadata;
 use bytes::Bytes;
 
-/// A shared, immutable run of bytes, freed by the library that made it.
+/// An immutable run of bytes, freed by the library that made it.
+///
+/// From a [`Vec`] it allocates nothing. From [`Bytes`] it takes a small box, and so does the way back to them,
+/// in another library. A clone shares the bytes, unless they are a `Vec`'s: those are copied.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct AbiBytes {
     start: *const u8,
     len: usize,
+    /// Whatever the library that made it needs to free the bytes.
     owner: *mut (),
     vtable: BytesVTableRef,
 }
@@ -22,12 +27,12 @@ pub struct AbiBytes {
 #[sabi(kind(Prefix(prefix_ref = BytesVTableRef)))]
 #[sabi(missing_field(option))]
 struct BytesVTable {
-    clone: unsafe extern "C" fn(*mut ()) -> *mut (),
+    clone: unsafe extern "C" fn(&AbiBytes) -> AbiBytes,
     #[sabi(last_prefix_field)]
-    drop: unsafe extern "C" fn(*mut ()),
+    drop: unsafe extern "C" fn(*const u8, usize, *mut ()),
 }
 
-// SAFETY: the owner is a boxed `Bytes` (or nothing): shared, immutable and atomically counted.
+// SAFETY: the bytes are a `Vec`'s, a boxed `Bytes`' or the program's: immutable, and counted atomically if shared.
 unsafe impl Send for AbiBytes {}
 // SAFETY: as above.
 unsafe impl Sync for AbiBytes {}
@@ -55,6 +60,15 @@ impl AbiBytes {
     }
 }
 
+/// How bytes are freed; another function for each origin, in each library.
+type Free = unsafe extern "C" fn(*const u8, usize, *mut ());
+
+impl AbiBytes {
+    fn is_freed_by(&self, free: Free) -> bool {
+        std::ptr::fn_addr_eq(self.vtable.drop(), free)
+    }
+}
+
 impl Default for AbiBytes {
     fn default() -> Self {
         Self::new()
@@ -68,6 +82,14 @@ impl Deref for AbiBytes {
         self.as_slice()
     }
 }
+
+impl PartialEq for AbiBytes {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for AbiBytes {}
 
 impl AsRef<[u8]> for AbiBytes {
     fn as_ref(&self) -> &[u8] {
@@ -83,16 +105,16 @@ impl fmt::Debug for AbiBytes {
 
 impl Clone for AbiBytes {
     fn clone(&self) -> Self {
-        // SAFETY: the table belongs to the owner, which is alive.
-        let owner = unsafe { (self.vtable.clone())(self.owner) };
-        Self { owner, ..*self }
+        // SAFETY: the table belongs to the bytes, which are alive.
+        unsafe { (self.vtable.clone())(self) }
     }
 }
 
 impl Drop for AbiBytes {
+    #[inline]
     fn drop(&mut self) {
-        // SAFETY: the table belongs to the owner; this handle's share is given back once.
-        unsafe { (self.vtable.drop())(self.owner) }
+        // SAFETY: the table belongs to the bytes; this handle's share is given back once.
+        unsafe { (self.vtable.drop())(self.start, self.len, self.owner) }
     }
 }
 
@@ -107,8 +129,11 @@ impl From<Bytes> for AbiBytes {
 }
 
 impl From<Vec<u8>> for AbiBytes {
+    #[inline]
     fn from(bytes: Vec<u8>) -> Self {
-        Bytes::from(bytes).into()
+        let mut bytes = ManuallyDrop::new(bytes);
+        let owner = std::ptr::without_provenance_mut(bytes.capacity());
+        Self { start: bytes.as_mut_ptr(), len: bytes.len(), owner, vtable: OWNED }
     }
 }
 
@@ -117,15 +142,37 @@ impl From<AbiBytes> for Bytes {
         if bytes.is_empty() {
             return Bytes::new();
         }
-        if std::ptr::fn_addr_eq(bytes.vtable.drop(), drop_shared as unsafe extern "C" fn(*mut ())) {
-            let bytes = std::mem::ManuallyDrop::new(bytes);
+        if bytes.is_freed_by(drop_shared) {
+            let bytes = ManuallyDrop::new(bytes);
             // SAFETY: our own table, so the owner is the box made in `From<Bytes>`; it moves out
             // once, because `ManuallyDrop` keeps `Drop` from running.
             return *unsafe { Box::from_raw(bytes.owner.cast::<Bytes>()) };
         }
+        if bytes.is_freed_by(drop_owned) {
+            return Bytes::from(Vec::from(bytes));
+        }
         Bytes::from_owner(bytes)
     }
 }
+
+impl From<AbiBytes> for Vec<u8> {
+    /// Without a copy if this library made it of a `Vec`.
+    fn from(bytes: AbiBytes) -> Self {
+        if bytes.is_freed_by(drop_owned) {
+            let bytes = ManuallyDrop::new(bytes);
+            // SAFETY: our own table; what was a `Vec` moves out once, because `ManuallyDrop` keeps `Drop` from
+            // running.
+            return unsafe { vec(bytes.start, bytes.len, bytes.owner) };
+        }
+        bytes.to_vec()
+    }
+}
+
+const OWNED: BytesVTableRef = {
+    const FIELDS: &WithMetadata<BytesVTable> =
+        &WithMetadata::new(BytesVTable { clone: clone_owned, drop: drop_owned });
+    BytesVTableRef(FIELDS.static_as_prefix())
+};
 
 const SHARED: BytesVTableRef = {
     const FIELDS: &WithMetadata<BytesVTable> =
@@ -139,21 +186,94 @@ const STATIC: BytesVTableRef = {
     BytesVTableRef(FIELDS.static_as_prefix())
 };
 
-unsafe extern "C" fn clone_shared(owner: *mut ()) -> *mut () {
-    // SAFETY: in this table the owner is a live boxed `Bytes` of this library.
-    let bytes = unsafe { &*owner.cast::<Bytes>() };
-    Box::into_raw(Box::new(bytes.clone())).cast()
+/// What the bytes were made of.
+///
+/// # Safety
+/// They have the table `OWNED` of this library, and this is done once.
+unsafe fn vec(start: *const u8, len: usize, owner: *mut ()) -> Vec<u8> {
+    // SAFETY: in this table the owner is the capacity of the `Vec` that was forgotten in `From<Vec<u8>>`.
+    unsafe { Vec::from_raw_parts(start.cast_mut(), len, owner.addr()) }
 }
 
-unsafe extern "C" fn drop_shared(owner: *mut ()) {
+unsafe extern "C" fn clone_owned(bytes: &AbiBytes) -> AbiBytes {
+    bytes.to_vec().into()
+}
+
+unsafe extern "C" fn drop_owned(start: *const u8, len: usize, owner: *mut ()) {
+    // SAFETY: reached only through this table, by the last handle.
+    drop(unsafe { vec(start, len, owner) });
+}
+
+unsafe extern "C" fn clone_shared(bytes: &AbiBytes) -> AbiBytes {
+    // SAFETY: in this table the owner is a live boxed `Bytes` of this library.
+    unsafe { &*bytes.owner.cast::<Bytes>() }.clone().into()
+}
+
+unsafe extern "C" fn drop_shared(_: *const u8, _: usize, owner: *mut ()) {
     // SAFETY: in this table the owner is a boxed `Bytes` of this library, dropped once. An owner
     // given to `Bytes::from_owner` may run foreign code when dropped, hence the guard.
     let bytes = unsafe { Box::from_raw(owner.cast::<Bytes>()) };
     crate::guard::contain(|| drop(bytes));
 }
 
-unsafe extern "C" fn clone_static(owner: *mut ()) -> *mut () {
-    owner
+unsafe extern "C" fn clone_static(bytes: &AbiBytes) -> AbiBytes {
+    AbiBytes { ..*bytes }
 }
 
-unsafe extern "C" fn drop_static(_: *mut ()) {}
+unsafe extern "C" fn drop_static(_: *const u8, _: usize, _: *mut ()) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_a_vec_is_it_again_without_a_copy() {
+        let bytes = Vec::from(b"owned".as_slice());
+        let (start, room) = (bytes.as_ptr(), bytes.capacity());
+        let back = Vec::from(AbiBytes::from(bytes));
+        assert_eq!((back.as_ptr(), back.capacity(), &*back), (start, room, b"owned".as_slice()));
+        let shared = Bytes::from(AbiBytes::from(back));
+        assert_eq!((shared.as_ptr(), &*shared), (start, b"owned".as_slice()));
+    }
+
+    #[test]
+    fn a_clone_shares_what_is_shared_and_copies_a_vec() {
+        let shared = AbiBytes::from(Bytes::copy_from_slice(b"shared"));
+        let owned = AbiBytes::from(b"owned".to_vec());
+        assert_eq!(shared.clone().as_ptr(), shared.as_ptr());
+        assert_ne!(owned.clone().as_ptr(), owned.as_ptr());
+        assert_eq!((owned.clone(), shared.clone()), (owned, shared));
+    }
+
+    #[test]
+    fn what_another_library_made_is_copied_into_a_vec_and_freed_by_it() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        static FREED: AtomicUsize = AtomicUsize::new(0);
+        unsafe extern "C" fn free(_: *const u8, len: usize, _: *mut ()) {
+            FREED.fetch_add(len, Ordering::Relaxed);
+        }
+        const FOREIGN: BytesVTableRef = {
+            const FIELDS: &WithMetadata<BytesVTable> =
+                &WithMetadata::new(BytesVTable { clone: clone_static, drop: free });
+            BytesVTableRef(FIELDS.static_as_prefix())
+        };
+        let foreign = |bytes| AbiBytes { vtable: FOREIGN, ..AbiBytes::from_static(bytes) };
+        assert_eq!(Vec::from(foreign(b"four")), b"four");
+        assert_eq!(FREED.load(Ordering::Relaxed), 4);
+        let shared = Bytes::from(foreign(b"three"));
+        assert_eq!((&*shared, FREED.load(Ordering::Relaxed)), (b"three".as_slice(), 4));
+        drop(shared);
+        assert_eq!(FREED.load(Ordering::Relaxed), 9);
+    }
+
+    #[test]
+    fn nothing_is_nothing_whatever_it_was_made_of() {
+        for empty in
+            [AbiBytes::new(), Vec::new().into(), Vec::with_capacity(9).into(), Bytes::new().into()]
+        {
+            assert!(empty.is_empty() && Vec::from(empty.clone()).is_empty());
+            assert!(Bytes::from(empty).is_empty());
+        }
+    }
+}

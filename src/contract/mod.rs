@@ -14,8 +14,9 @@ pub use event::EventHandler;
 pub use handler::{HandlerFn, RequestHandler, handler_fn};
 pub use health::{Health, HealthStatus};
 pub use hotshoe_abi::{
-    Body, BodyStream, Call, CallBuilder, Cause, Error, ErrorKind, Event, EventParts, HeaderPair,
-    Next, Request, RequestBuilder, RequestParts, Response, ResponseParts, Result,
+    AbiBytes as Buffer, Body, BodyStream, Call, CallBuilder, Cause, Error, ErrorKind, Event,
+    EventParts, HeaderPair, Next, Request, RequestBuilder, RequestParts, Response, ResponseParts,
+    Result,
 };
 pub use middleware::Middleware;
 pub use result_ext::ResultExt;

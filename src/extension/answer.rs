@@ -32,6 +32,9 @@ pub unsafe trait Answer: Sized {
     /// To what crosses.
     fn into_wire(self) -> Self::Wire;
 
+    /// From what crossed.
+    fn from_wire(wire: Self::Wire) -> Self;
+
     /// A call that has begun.
     #[doc(hidden)]
     type Begun<'p>;
@@ -68,6 +71,14 @@ unsafe impl<T: Crossing> Answer for Result<T> {
         }
     }
 
+    #[inline]
+    fn from_wire(wire: Self::Wire) -> Self {
+        match wire {
+            RResult::ROk(value) => T::from_wire(value),
+            RResult::RErr(error) => Err(error),
+        }
+    }
+
     type Begun<'p> = Inside<'p>;
 
     #[inline]
@@ -81,10 +92,7 @@ unsafe impl<T: Crossing> Answer for Result<T> {
             RResult::ROk(_) => outcome::DONE,
             RResult::RErr(error) => outcome::failed(error.kind()),
         };
-        match inside.call(|object| method.now(object), ended) {
-            RResult::ROk(value) => T::from_wire(value),
-            RResult::RErr(error) => Err(error),
-        }
+        Self::from_wire(inside.call(|object| method.now(object), ended))
     }
 }
 
@@ -96,7 +104,7 @@ unsafe impl<T: Crossing> Answer for Result<T> {
 /// # Panics
 /// A panic of the provider's future is its error.
 #[must_use = "a future does nothing until it is awaited"]
-pub struct Deferred<T: Crossing> {
+pub struct Deferred<T: Crossing + 'static> {
     /// Until it is done. Dropped before `awaited`, with which the call leaves.
     future: Option<AbiFuture<'static, T::Wire>>,
     /// The call that it answers, if it came through a port.
@@ -142,6 +150,11 @@ unsafe impl<T: Crossing + 'static> Answer for Deferred<T> {
             Self { future: Some(future), awaited: None } => future,
             passed => passed.passed_on(),
         }
+    }
+
+    #[inline]
+    fn from_wire(wire: Self::Wire) -> Self {
+        Self { future: Some(wire), awaited: None }
     }
 
     type Begun<'p> = Begun<'p>;

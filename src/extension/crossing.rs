@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hotshoe_abi::__stable::{ROption, RSlice, RStr, RString, RVec, StableAbi};
-use hotshoe_abi::AbiBytes;
+use hotshoe_abi::AbiBytes as Buffer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -11,14 +11,17 @@ use crate::contract::{Call, Error, ErrorKind, Result};
 /// A type that crosses library boundaries, by way of a type with a stable layout.
 ///
 /// Implemented for numbers, `bool`, `char`, `()`, `&str`, `String`, `&[u8]`, `Vec<u8>`,
-/// [`Bytes`], `&Call`, `Option<T>`, `Vec<T>`, and for anything that serde can carry as [`Json`].
+/// [`Bytes`], [`Buffer`], `&Call`, `Option<T>`, `Vec<T>`, and for anything that serde can carry as [`Json`].
+///
+/// Memory is freed by the library that made it. So an owned `Vec` or `String` is copied once where it
+/// arrives, and `Bytes` get a small box; a `Buffer` has neither, and is the same as `Bytes` to the other side.
 ///
 /// # Safety
 /// Two libraries that were built apart compare nothing but signatures: whatever has the same
 /// [`signature`](Self::signature) has the same [`Wire`](Self::Wire), in every version of both.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not cross library boundaries",
-    note = "numbers, bool, char, &str, String, &[u8], Vec<u8>, Bytes, &Call, Option and Vec of \
+    note = "numbers, bool, char, &str, String, &[u8], Vec<u8>, Bytes, Buffer, &Call, Option and Vec of \
             them do; wrap any other type that serde can carry in `hotshoe::Json`"
 )]
 pub unsafe trait Crossing: Sized {
@@ -36,6 +39,19 @@ pub unsafe trait Crossing: Sized {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] if the other side sent what this type cannot be.
     fn from_wire(wire: Self::Wire) -> Result<Self>;
+
+    /// Many at once, to what crosses. Without a copy where they cross as they are.
+    #[doc(hidden)]
+    fn all_into_wire(all: Vec<Self>) -> RVec<Self::Wire> {
+        all.into_iter().map(Self::into_wire).collect()
+    }
+
+    /// Many at once, from what crossed. With one copy where they cross as they are: memory of another library is
+    /// no `Vec` here.
+    #[doc(hidden)]
+    fn all_from_wire(all: RVec<Self::Wire>) -> Result<Vec<Self>> {
+        all.into_iter().map(Self::from_wire).collect()
+    }
 
     /// What is kept of an argument until a call that has to wait for its turn begins: a copy, if it is
     /// only lent.
@@ -73,6 +89,14 @@ macro_rules! as_is {
             #[inline]
             fn from_wire(wire: Self) -> Result<Self> {
                 Ok(wire)
+            }
+
+            fn all_into_wire(all: Vec<Self>) -> RVec<Self> {
+                all.into()
+            }
+
+            fn all_from_wire(all: RVec<Self>) -> Result<Vec<Self>> {
+                Ok(all.into())
             }
 
             type Kept = Self;
@@ -141,8 +165,10 @@ converted! {
         <'k> Call as &'k Call: Call::clone, |kept| kept;
     <> String as RString = "String": RString::from, |wire| Ok(wire.into_string());
         <'k> String as RString: |text| text, |kept| std::mem::take(kept).into();
-    <> Bytes as AbiBytes = "Bytes": AbiBytes::from, |wire| Ok(wire.into());
-        <'k> Bytes as AbiBytes: |bytes| bytes, |kept| std::mem::take(kept).into();
+    <> Bytes as Buffer = "Bytes": Buffer::from, |wire| Ok(wire.into());
+        <'k> Bytes as Buffer: |bytes| bytes, |kept| std::mem::take(kept).into();
+    <> Buffer as Buffer = "Bytes": |buffer| buffer, Ok;
+        <'k> Buffer as Buffer: |buffer| buffer, std::mem::take;
     <> char as u32 = "char": u32::from, |wire| char::from_u32(wire).ok_or_else(|| {
         Error::new(ErrorKind::InvalidInput, format!("{wire:#x} is no character"))
     });
@@ -188,11 +214,11 @@ unsafe impl<T: Crossing> Crossing for Vec<T> {
     }
 
     fn into_wire(self) -> Self::Wire {
-        self.into_iter().map(T::into_wire).collect()
+        T::all_into_wire(self)
     }
 
     fn from_wire(wire: Self::Wire) -> Result<Self> {
-        wire.into_iter().map(T::from_wire).collect()
+        T::all_from_wire(wire)
     }
 
     type Kept = Vec<T::Kept>;
@@ -278,10 +304,16 @@ mod tests {
         comes_back!(&[u8]: b"lent".as_slice());
         comes_back!(String: "owned".to_owned());
         comes_back!(Bytes: Bytes::from_static(b"shared"));
+        comes_back!(Buffer: Buffer::from(b"owned".to_vec()));
         comes_back!(Option<&str>: Some("lent"), None);
         comes_back!(Vec<Option<&[u8]>>: vec![Some(b"lent".as_slice()), None]);
         comes_back!(Vec<Vec<String>>: vec![vec!["one".to_owned()], Vec::new()]);
         comes_back!(Json<Vec<(u8, String)>>: Json(vec![(1, "one".to_owned())]));
+    }
+
+    #[test]
+    fn what_is_a_buffer_to_one_side_may_be_bytes_to_the_other() {
+        assert_eq!(Buffer::signature(), Bytes::signature());
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::marker::PhantomData;
 
+#[cfg(feature = "host")]
+use hotshoe_abi::outcome;
 use hotshoe_abi::{AbiPort, ExtensionInfoRef, RawExtension};
 
 use super::Answer;
@@ -116,6 +118,16 @@ impl<X: ?Sized + ExtensionPoint> Handle<X> {
     pub(crate) fn new(port: AbiPort) -> Result<Self> {
         check(X::NAME, X::VERSION, &X::methods(), port.info())?;
         Ok(Self::checked(port))
+    }
+
+    /// The implementation that serves now, without anybody who supervises its calls.
+    ///
+    /// # Errors
+    /// Whatever is in the way of a call: the provider does not serve, its limits refuse.
+    #[cfg(feature = "host")]
+    pub fn direct(&self) -> Result<super::Direct<X>> {
+        let object = self.via.call(RawExtension::clone, |_| outcome::DONE)?;
+        Ok(Handle::checked(object))
     }
 
     pub(super) fn into_port(self) -> AbiPort {

@@ -15,12 +15,14 @@
 
 mod answer;
 mod crossing;
+mod direct;
 mod handle;
 mod macros;
 mod pool;
 
 pub use answer::{Answer, Deferred};
 pub use crossing::{Crossing, Json};
+pub use direct::Direct;
 pub use handle::{ExtensionPoint, Handle};
 pub use pool::Pool;
 #[cfg(feature = "host")]

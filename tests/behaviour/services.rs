@@ -56,6 +56,47 @@ async fn the_very_same_bytes_come_back(stage: Stage) {
     assert_eq!(probe.same(fixed.clone()).unwrap().as_ptr(), fixed.as_ptr());
 }
 
+async fn the_very_same_buffer_comes_back(stage: Stage) {
+    let host = stage.probe().await;
+    let probe = host.service::<dyn Probe>().unwrap();
+    let sent = vec![7; 1000];
+    let start = sent.as_ptr();
+    let back = Vec::from(probe.same_buffer(sent.into()).unwrap());
+    assert_eq!((back.as_ptr(), back), (start, vec![7; 1000]));
+    let shared = Bytes::from(vec![8; 1000]);
+    let back = probe.same_buffer(shared.clone().into()).unwrap();
+    assert_eq!((back.as_ptr(), Bytes::from(back)), (shared.as_ptr(), shared));
+    assert!(probe.same_buffer(Vec::new().into()).unwrap().is_empty());
+    assert_eq!(probe.backwards(vec![1, 2, u64::MAX]).unwrap(), [u64::MAX, 2, 1]);
+    assert!(probe.backwards(Vec::new()).unwrap().is_empty());
+}
+
+async fn a_direct_handle_calls_what_serves_without_being_counted(stage: Stage) {
+    let host = stage.probe().await;
+    let probe = host.service::<dyn Probe>().unwrap();
+    let direct = probe.direct().unwrap();
+    let before = host.metrics_of("probe").unwrap().request_count;
+    assert_eq!(direct.who().unwrap(), "probe");
+    assert_eq!(direct.clone().later(21).await.unwrap(), 42);
+    assert!(direct.panic(Some("told to".to_owned())).unwrap_err().is_panic());
+    assert!(direct.panic_later().await.unwrap_err().is_panic());
+    assert_eq!(direct.version(), probe.version());
+    assert_eq!(host.metrics_of("probe").unwrap().request_count, before);
+    probe.nothing().unwrap();
+    assert_eq!(host.metrics_of("probe").unwrap().request_count, before + 1);
+}
+
+async fn a_direct_handle_keeps_its_object_when_the_instance_is_stopped(stage: Stage) {
+    let host = stage.probe().await;
+    let probe = host.service::<dyn Probe>().unwrap();
+    let direct = probe.direct().unwrap();
+    host.stop().await.unwrap();
+    assert!(probe.direct().unwrap_err().is_unavailable());
+    drop((probe, host));
+    assert_eq!(direct.unsigned(1, 2, 3, 4, 5).unwrap(), 15);
+    assert_eq!(direct.later(2).await.unwrap(), 4);
+}
+
 async fn an_error_arrives_with_every_field(stage: Stage) {
     let host = stage.probe().await;
     let error = host.service::<dyn Probe>().unwrap().fail().unwrap_err();
@@ -174,6 +215,9 @@ async fn a_plugin_uses_anothers_service_while_it_answers(stage: Stage) {
 on_every_mount! {
     every_kind_of_argument_and_answer_crosses,
     the_very_same_bytes_come_back,
+    the_very_same_buffer_comes_back,
+    a_direct_handle_calls_what_serves_without_being_counted,
+    a_direct_handle_keeps_its_object_when_the_instance_is_stopped,
     an_error_arrives_with_every_field,
     deferred_answers_may_be_awaited_side_by_side_and_elsewhere,
     an_earlier_declaration_finds_a_later_provider,

@@ -5,7 +5,7 @@
 //! would carry two manifests.
 
 use bytes::Bytes;
-use hotshoe::{Call, Deferred, Json, Result};
+use hotshoe::{Buffer, Call, Deferred, Json, Result};
 use serde::{Deserialize, Serialize};
 
 /// A type that only serde can carry.
@@ -73,6 +73,10 @@ hotshoe::extension_point! {
             perhaps: Option<&str>,
             shape: Json<Shape>,
         ) -> Deferred<String>;
+        /// The very same buffer.
+        fn same_buffer(&self, buffer: Buffer) -> Result<Buffer>;
+        /// The numbers backwards.
+        fn backwards(&self, numbers: Vec<u64>) -> Result<Vec<u64>>;
     }
 }
 

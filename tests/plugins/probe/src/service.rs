@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hotshoe::{Call, Contributions, Deferred, Error, ErrorKind, Json, Result};
+use hotshoe::{Buffer, Call, Contributions, Deferred, Error, ErrorKind, Json, Result};
 use probe_api::{Probe as Service, Shape, other};
 
 use crate::notes::{Notes, once_pending};
@@ -138,6 +138,15 @@ impl Service for Own {
         self.0.add("told");
         let all = format!("{:?}", (call.user_id(), lent, bytes, words, perhaps, shape.corners));
         Deferred::new(async move { Ok(all) })
+    }
+
+    fn same_buffer(&self, buffer: Buffer) -> Result<Buffer> {
+        Ok(buffer)
+    }
+
+    fn backwards(&self, mut numbers: Vec<u64>) -> Result<Vec<u64>> {
+        numbers.reverse();
+        Ok(numbers)
     }
 }
 
