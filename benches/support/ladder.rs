@@ -10,7 +10,7 @@ use bench_plugin::api::Adder;
 use futures_lite::future::block_on;
 use hotshoe::config::{BreakerPolicy, BulkheadPolicy, InstanceConfig, Supervision};
 use hotshoe::settings::Quota;
-use hotshoe::{Handle, PluginHost, Result};
+use hotshoe::{Direct, Handle, PluginHost, Result};
 use tempfile::TempDir;
 
 /// One rung: its name, and a call so many times.
@@ -24,6 +24,7 @@ pub struct Ladder {
     bare: Arc<dyn Adder>,
     bare_later: Arc<dyn Later>,
     hosts: Vec<(&'static str, PluginHost)>,
+    direct: Direct<dyn Adder>,
     handles: Vec<(&'static str, Handle<dyn Adder>)>,
     _directory: TempDir,
 }
@@ -49,6 +50,7 @@ impl Ladder {
         Ok(Self {
             bare: black_box(bare.clone()),
             bare_later: black_box(bare),
+            direct: handles[0].1.direct()?,
             hosts,
             handles,
             _directory: directory,
@@ -58,7 +60,11 @@ impl Ladder {
     /// The synchronous call `add`.
     pub fn add(&self) -> Vec<Rung<'_>> {
         let bare: Box<dyn Fn(u64) + Sync> = Box::new(|times| add(&*self.bare, times));
-        let mut rungs = vec![Rung { name: "bare `Arc<dyn Trait>`", work: bare }];
+        let direct = Box::new(|times| add(&self.direct, times));
+        let mut rungs = vec![
+            Rung { name: "bare `Arc<dyn Trait>`", work: bare },
+            Rung { name: "direct: guard", work: direct },
+        ];
         for (name, handle) in &self.handles {
             rungs.push(Rung { name, work: Box::new(|times| add(handle, times)) });
         }
@@ -77,17 +83,12 @@ impl Ladder {
                 });
             }),
         }];
+        rungs.push(Rung {
+            name: "direct: guard",
+            work: Box::new(|times| add_later(&self.direct, times)),
+        });
         for (name, handle) in &self.handles {
-            rungs.push(Rung {
-                name,
-                work: Box::new(|times| {
-                    block_on(async {
-                        for at in 0..times {
-                            let _ = black_box(handle.add_later(black_box(at), 1).await);
-                        }
-                    });
-                }),
-            });
+            rungs.push(Rung { name, work: Box::new(|times| add_later(handle, times)) });
         }
         rungs
     }
@@ -138,6 +139,14 @@ impl Later for bench_plugin::Adder {
     fn add(&self, a: u64, b: u64) -> Pin<Box<dyn Future<Output = Result<u64>> + Send + '_>> {
         Box::pin(async move { Ok(a.wrapping_add(b)) })
     }
+}
+
+fn add_later(adder: &(impl Adder + ?Sized), times: u64) {
+    block_on(async {
+        for at in 0..times {
+            let _ = black_box(adder.add_later(black_box(at), 1).await);
+        }
+    });
 }
 
 fn add(adder: &(impl Adder + ?Sized), times: u64) {

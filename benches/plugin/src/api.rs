@@ -3,13 +3,15 @@
 
 hotshoe::extension_point! {
     /// Work too small to matter, so that only the call is measured.
-    pub trait Adder: "adder", "1.0.0" {
+    pub trait Adder: "adder", "1.1.0" {
         /// The sum.
         fn add(&self, a: u64, b: u64) -> hotshoe::Result<u64>;
         /// The length of a text.
         fn measure(&self, text: &str) -> hotshoe::Result<u64>;
         /// The sum, in a future that is ready at once.
         fn add_later(&self, a: u64, b: u64) -> hotshoe::Deferred<u64>;
+        /// The same bytes.
+        fn echo(&self, bytes: hotshoe::Buffer) -> hotshoe::Result<hotshoe::Buffer>;
     }
 }
 

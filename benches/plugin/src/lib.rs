@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 
 use hotshoe::{
-    Call, Context, Contributions, Deferred, Event, EventHandler, Middleware, Next, NoConfig,
-    Plugin, Request, Response, Result, handler_fn,
+    Buffer, Call, Context, Contributions, Deferred, Event, EventHandler, Middleware, Next,
+    NoConfig, Plugin, Request, Response, Result, handler_fn,
 };
 
 /// Adds, answers, passes on, and waits for a sign.
@@ -89,12 +89,16 @@ impl api::Adder for Adder {
     fn add_later(&self, a: u64, b: u64) -> Deferred<u64> {
         Deferred::new(async move { Ok(a.wrapping_add(b)) })
     }
+
+    fn echo(&self, bytes: Buffer) -> Result<Buffer> {
+        Ok(bytes)
+    }
 }
 
 hotshoe::export_plugin! {
     Bench,
     id = "bench-0000",
-    provides = [service "adder" = "1.0.0", service "churner" = "1.0.0", middleware],
+    provides = [service "adder" = "1.1.0", service "churner" = "1.0.0", middleware],
     endpoints = [GET "/bench-0000"],
     permissions = ["events.subscribe:go"],
 }
