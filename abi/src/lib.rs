@@ -7,8 +7,8 @@
 //! # Rules
 //!
 //! 1. What may have to grow is an opaque handle with a table of functions ([`Request`],
-//!    [`Response`], [`Call`], [`Error`], [`AbiContext`] …). Tables are abi_stable prefix types:
-//!    functions are only ever appended, after the last prefix field.
+//!    [`Response`], [`Call`], [`Error`], [`AbiContext`], [`AbiFuture`] …). Tables are abi_stable prefix
+//!    types: functions are only ever appended, after the last prefix field.
 //! 2. Memory is freed by the side that allocated it: every owning handle carries its own `drop`.
 //! 3. No panic crosses: every function behind a table runs inside [`guard::guard`].
 //! 4. Layouts never depend on a feature of this crate; it has none.
@@ -19,6 +19,10 @@
 //! of use later is *appended*: a function after the last one of its table, with types that only it
 //! uses. Its wrapper gets it as an `Option`, and does without it where an older library lacks it.
 //! Texts, kinds and levels are numbers, to which others may be added.
+//!
+//! Structs that cross as they are have room at their end, as `reserved`: words that are zeros. Whoever finds
+//! something else there was handed something newer, and may do without it. What must not be overlooked
+//! needs a function or a capability of its own.
 //!
 //! Everything else is a *break*: a field more or less in a struct, another type, name or order,
 //! another number for the same thing, another `last_prefix_field`. A break needs a new line, and all

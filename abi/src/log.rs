@@ -32,6 +32,8 @@ pub struct AbiMetadata<'a> {
     pub fields: RSlice<'a, RStr<'a>>,
     /// The plugin instance whose code made the record; empty if that is not known.
     pub instance: RStr<'a>,
+    /// Zeros; see [growing](crate#growing).
+    pub reserved: [u64; 2],
 }
 
 /// The value of a field; see [`value_kind`].

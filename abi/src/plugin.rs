@@ -17,6 +17,8 @@ pub struct AbiHealth {
     pub status: u32,
     /// For people.
     pub message: RString,
+    /// Zeros; see [growing](crate#growing).
+    pub reserved: [u64; 2],
 }
 
 /// Values of [`AbiHealth::status`].

@@ -17,6 +17,8 @@ pub struct AbiRecord {
     pub value: AbiBytes,
     /// Its version.
     pub version: u64,
+    /// Zeros; see [growing](crate#growing).
+    pub reserved: [u64; 1],
 }
 
 /// A key with its record.
@@ -37,6 +39,8 @@ pub struct AbiPage {
     pub entries: RVec<AbiEntry>,
     /// The key to go on after, if there is more.
     pub next: ROption<RString>,
+    /// Zeros; see [growing](crate#growing).
+    pub reserved: [u64; 1],
 }
 
 /// What to scan.
@@ -49,6 +53,8 @@ pub struct AbiScan {
     pub after: ROption<RString>,
     /// At most this many entries.
     pub limit: u64,
+    /// Zeros; see [growing](crate#growing).
+    pub reserved: [u64; 2],
 }
 
 /// What must hold for a change to happen; see [`precondition_kind`].
@@ -83,6 +89,8 @@ pub struct AbiOperation {
     pub value: AbiBytes,
     /// What must hold.
     pub when: AbiPrecondition,
+    /// Zeros; see [growing](crate#growing).
+    pub reserved: [u64; 1],
 }
 
 /// Kinds of [`AbiOperation`].

@@ -10,7 +10,7 @@ pub(crate) fn export_health(health: Health) -> AbiHealth {
         HealthStatus::Degraded => health_status::DEGRADED,
         HealthStatus::Unhealthy => health_status::UNHEALTHY,
     };
-    AbiHealth { status, message: health.message.into() }
+    AbiHealth { status, message: health.message.into(), reserved: [0; 2] }
 }
 
 pub(crate) fn import_health(health: AbiHealth) -> Health {

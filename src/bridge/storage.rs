@@ -75,6 +75,7 @@ impl<S: StorageBackend> StorageObject for ExportedStorage<S> {
             Ok(AbiPage {
                 entries: page.entries.into_iter().map(export_entry).collect(),
                 next: page.next.map(Into::into).into(),
+                reserved: [0],
             })
         }))
     }
@@ -125,6 +126,7 @@ impl StorageBackend for ImportedStorage {
             prefix: scan.prefix.into(),
             after: scan.after.map(Into::into).into(),
             limit: scan.limit as u64,
+            reserved: [0; 2],
         };
         let page = self.0.scan(call, scan).await?;
         Ok(Page {
@@ -182,7 +184,7 @@ mod capability {
 }
 
 fn export_record(record: Record) -> AbiRecord {
-    AbiRecord { value: record.value.into(), version: record.version.0 }
+    AbiRecord { value: record.value.into(), version: record.version.0, reserved: [0] }
 }
 
 fn import_record(record: AbiRecord) -> Record {
@@ -223,7 +225,7 @@ fn export_operation(operation: Operation) -> AbiOperation {
         Operation::Delete { key, .. } => (operation_kind::DELETE, key, AbiBytes::new()),
         Operation::Check { key, .. } => (operation_kind::CHECK, key, AbiBytes::new()),
     };
-    AbiOperation { kind, key: key.into(), value, when }
+    AbiOperation { kind, key: key.into(), value, when, reserved: [0] }
 }
 
 fn import_operation(operation: AbiOperation) -> Result<Operation> {

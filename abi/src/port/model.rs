@@ -54,6 +54,7 @@ impl Port {
                 target: AtomicPtr::new(std::ptr::null_mut()),
                 limit: AtomicU64::new(u64::MAX),
                 second: AtomicPtr::new(std::ptr::null_mut()),
+                reserved: [0; 3],
             },
             counts: Counts::new(),
             target: Target { is_free: UnsafeCell::new(false) },

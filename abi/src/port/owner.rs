@@ -134,6 +134,7 @@ impl<T: PortObject, R: PortTarget> PortOwner<T, R> {
                 target: AtomicPtr::new(std::ptr::null_mut()),
                 limit: AtomicU64::new(limit),
                 second: AtomicPtr::new(std::ptr::null_mut()),
+                reserved: [0; 3],
             },
             shares: AtomicUsize::new(1),
             object,

@@ -8,8 +8,8 @@ use super::tally::Tally;
 use crate::Error;
 use crate::waker::AbiWaker;
 
-/// What a caller reads of a port. Reached only through a pointer, so that it may grow at its end.
-#[repr(C)]
+/// What a caller reads of a port: one cache line.
+#[repr(C, align(64))]
 #[derive(StableAbi)]
 #[cfg_attr(all(test, loom), sabi(unsafe_opaque_fields))]
 pub struct PortState {
@@ -25,6 +25,8 @@ pub struct PortState {
     pub(super) limit: AtomicU64,
     /// What calls with a ticket that says [`SECOND`] call instead; null while there is none.
     pub(super) second: AtomicPtr<()>,
+    /// Zeros; see [growing](crate#growing).
+    pub(super) reserved: [u64; 3],
 }
 
 /// Bits of the switch that callers know, who choose among several ports. What others mean is the host's

@@ -27,13 +27,15 @@ pub struct Tally {
     phase: u64,
     entered: AtomicU64,
     left: AtomicU64,
+    /// Zeros; see [growing](crate#growing).
+    reserved: [u64; 4],
 }
 
 impl Tally {
     /// Of the port with this number. `phase` says which calls are timed: any number, another one for
     /// each thread, so that what comes in step with them is not always in step with the clock.
     pub(super) fn new(port: u64, phase: u64) -> Self {
-        Self { port, phase, entered: AtomicU64::new(0), left: AtomicU64::new(0) }
+        Self { port, phase, entered: AtomicU64::new(0), left: AtomicU64::new(0), reserved: [0; 4] }
     }
 
     /// How many calls began here. Whoever compares it with [`left`](Self::left) reads that one first.

@@ -17,22 +17,28 @@ pub fn snapshot(version: &str, roots: impl Iterator<Item = &'static TypeLayout>)
     Snapshot { line: line(version), types: types.into_values().collect() }
 }
 
-/// Constants whose values cross: texts are asked for by number, kinds are told by number. Read from
-/// the sources, where each is one line.
+/// Constants whose values cross: texts are asked for by number, kinds are told by number, what is in the
+/// way of a call is told by bits. Read from the sources, where each is one line.
 fn numbers() -> Vec<Type> {
     let mut all = Vec::new();
     for path in crate::sources() {
         let text = std::fs::read_to_string(&path).expect("a source is readable");
         let file = path.file_stem().and_then(|name| name.to_str()).expect("a source has a name");
         let mut block = None;
+        let mut alone = Type::numbers(file, "numbers");
         for line in text.lines() {
             let words: Vec<&str> = line.trim().trim_start_matches("pub ").split(' ').collect();
             match (line.starts_with(' '), words.as_slice()) {
+                (false, ["const", name, "u64" | "u32", "=", number @ ..])
+                    if line.starts_with("pub ") =>
+                {
+                    alone.number(name, &number.join(" "));
+                }
                 (false, ["mod", name, "{"]) => block = Some(Type::numbers(file, name)),
                 (false, ["kinds!", "{"]) => block = Some(Type::numbers(file, "kinds")),
                 (false, ["}"]) => all.extend(block.take().filter(|one| !one.fields.is_empty())),
-                (true, ["const", name, "u32", "=", number]) => {
-                    block.iter_mut().for_each(|one| one.number(name, number));
+                (true, ["const", name, "u32", "=", number @ ..]) => {
+                    block.iter_mut().for_each(|one| one.number(name, &number.join(" ")));
                 }
                 (true, [name, "=", number, text]) if text.starts_with('"') => {
                     block.iter_mut().for_each(|one| one.number(name, number));
@@ -40,6 +46,7 @@ fn numbers() -> Vec<Type> {
                 _ => {}
             }
         }
+        all.extend(Some(alone).filter(|one| !one.fields.is_empty()));
     }
     all
 }

@@ -143,5 +143,6 @@ pub(super) fn with_metadata<T>(
         level: level_number(*metadata.level()),
         fields: names[..used].into(),
         instance: RStr::from_str(current_plugin().unwrap_or_default()),
+        reserved: [0; 2],
     })
 }

@@ -63,6 +63,7 @@ impl Port {
                 target: AtomicPtr::new(std::ptr::null_mut()),
                 limit: AtomicU64::new(u64::MAX),
                 second: AtomicPtr::new(std::ptr::null_mut()),
+                reserved: [0; 3],
             },
             tallies: std::array::from_fn(|_| counts.tally(NUMBER)),
             counts,

@@ -106,6 +106,7 @@ fn records_reach_the_applications_global_subscriber() {
             level: 3,
             fields: (&[][..]).into(),
             instance: "chatty-1".into(),
+            reserved: [0; 2],
         };
         HostLog::new("chatty", || true).event(&metadata, &[], 0);
         assert_eq!(application.take_events(), [expected(&[("plugin", "str \"chatty-1\"")])]);

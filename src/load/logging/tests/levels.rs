@@ -98,6 +98,7 @@ fn metadata_from_a_foreign_plugin_is_taken_as_it_comes() {
         level: 77,
         fields: names[..].into(),
         instance: "".into(),
+        reserved: [0; 2],
     };
     let field = |index, kind| AbiField { index, kind, bits: 1, text: "text".into() };
     with_default(&Dispatch::new(recorder.clone()), || {

@@ -179,6 +179,7 @@ fn spans_left_open_end_with_the_log() {
         level: 3,
         fields: (&[][..]).into(),
         instance: "".into(),
+        reserved: [0; 2],
     };
     let subscriber = Dispatch::new(recorder.clone());
     with_default(&subscriber, || {

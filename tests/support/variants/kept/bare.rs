@@ -96,7 +96,7 @@ impl PluginObject for Bare {
 
     fn health(&self) -> AbiFuture<'_, AbiHealth> {
         let status = health_status::HEALTHY;
-        AbiFuture::ready(Ok(AbiHealth { status, message: RString::new() }))
+        AbiFuture::ready(Ok(AbiHealth { status, message: RString::new(), reserved: [0; 2] }))
     }
 
     fn execute<'a>(&'a self, _: &'a Call, input: RString) -> AbiFuture<'a, RString> {
