@@ -52,6 +52,8 @@ pub struct Load {
     pub open: fn(&Path) -> Result<Box<dyn Any>>,
     /// So many at most, where more would take too long or too much.
     pub most: usize,
+    /// The row that it is fair to compare this with, if it is another than the first one.
+    pub beside: Option<&'static str>,
 }
 
 /// Plugins in a folder, each in a file of its own. Rows with files of the same name share them.

@@ -2,8 +2,7 @@
 
 use std::hint::black_box;
 
-use anyhow::Result;
-use peers_task::NoCount;
+use anyhow::{Result, anyhow};
 
 use crate::peer::{Candidate, Peer, Staging};
 use crate::work::{self, Work};
@@ -13,31 +12,30 @@ pub const CANDIDATE: Candidate = Candidate {
     name: "`Box<dyn Trait>`",
     krate: None,
     mount,
-    loads: &[],
-    note: "The baseline: a trait object in the program itself. Its methods return a `Result`, as those of a \
-           plugin's contract do. Buffers are moved in and out.",
+    loads: &[super::hotshoe::BARE_FILES],
+    note: "The baseline: a trait object in the program itself. Its methods return a `Result` whose error is a \
+           pointer, as those of hotshoe's contract do. Buffers are moved in and out.",
 };
 
-/// Nothing here fails but the document without a number.
 trait Contract {
-    fn add(&self, a: u64, b: u64) -> Result<u64, NoCount>;
-    fn echo(&self, bytes: Vec<u8>) -> Result<Vec<u8>, NoCount>;
-    fn json(&self, document: Vec<u8>) -> Result<Vec<u8>, NoCount>;
+    fn add(&self, a: u64, b: u64) -> Result<u64>;
+    fn echo(&self, bytes: Vec<u8>) -> Result<Vec<u8>>;
+    fn json(&self, document: Vec<u8>) -> Result<Vec<u8>>;
 }
 
 struct Implementation;
 
 impl Contract for Implementation {
-    fn add(&self, a: u64, b: u64) -> Result<u64, NoCount> {
+    fn add(&self, a: u64, b: u64) -> Result<u64> {
         Ok(a.wrapping_add(b))
     }
 
-    fn echo(&self, bytes: Vec<u8>) -> Result<Vec<u8>, NoCount> {
+    fn echo(&self, bytes: Vec<u8>) -> Result<Vec<u8>> {
         Ok(bytes)
     }
 
-    fn json(&self, mut document: Vec<u8>) -> Result<Vec<u8>, NoCount> {
-        peers_task::count_up(&mut document)?;
+    fn json(&self, mut document: Vec<u8>) -> Result<Vec<u8>> {
+        peers_task::count_up(&mut document).map_err(|error| anyhow!("{error:?}"))?;
         Ok(document)
     }
 }

@@ -1,7 +1,16 @@
 //! The peers: one module each, and one line below.
 
+mod abi_stable;
 mod boxed;
+mod grpc;
+mod hotshoe;
+mod mlua;
 mod raw;
+mod stabby;
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
 
 use crate::peer::Candidate;
 
@@ -9,7 +18,15 @@ use crate::peer::Candidate;
 pub static ALL: &[Candidate] = &[
     boxed::CANDIDATE,
     raw::CANDIDATE,
-    // hotshoe: linked, loaded, bare.
-    // abi_stable, stabby, zenoh-plugin-trait, memlink-runtime, plux-rs.
-    // wasmtime (core, component), extism, mlua, gRPC.
+    hotshoe::LINKED,
+    hotshoe::LOADED,
+    abi_stable::CANDIDATE,
+    stabby::CANDIDATE,
+    mlua::CANDIDATE,
+    grpc::CANDIDATE,
 ];
+
+/// Is the plugin of the peer that has it in a process.
+pub fn serve(socket: &Path) -> Result<()> {
+    peers_grpc::serve(socket).map_err(|error| anyhow!("the server failed: {error}"))
+}

@@ -1,10 +1,14 @@
 //! `libloading` alone: the symbols of a library that was opened, called as C functions.
 
+use std::any::Any;
+use std::path::Path;
+
 use anyhow::{Result, ensure};
 use libloading::{Library, Symbol};
 use peers_raw::{Add, Bytes, Echo, Json, OK};
 
-use crate::peer::{Candidate, Peer, Staging, library};
+use crate::load::{copies, files};
+use crate::peer::{Candidate, Files, Load, Peer, Staging, library};
 use crate::work::{self, Work};
 
 /// Its row.
@@ -12,7 +16,13 @@ pub const CANDIDATE: Candidate = Candidate {
     name: "libloading",
     krate: Some("libloading"),
     mount,
-    loads: &[],
+    loads: &[Load {
+        name: "libloading",
+        files: Files { name: "raw", stage: |folder, count| copies("peers_raw", folder, count) },
+        open,
+        most: usize::MAX,
+        beside: None,
+    }],
     note: "A library opened and C functions called through their symbols, as its documentation shows. Nothing \
            is checked and nothing guarded. Buffers change their owner and carry the function that frees them.",
 };
@@ -22,6 +32,17 @@ struct Raw(Library);
 fn mount(_: &Staging) -> Result<Box<dyn Peer>> {
     // SAFETY: it is the library of this package, and nothing in it runs when it is opened.
     Ok(Box::new(Raw(unsafe { Library::new(library("peers_raw")?)? })))
+}
+
+fn open(folder: &Path) -> Result<Box<dyn Any>> {
+    let open = |file| {
+        // SAFETY: it is a copy of the library of this package, and nothing in it runs when it is opened.
+        let library = unsafe { Library::new(file)? };
+        // SAFETY: the plugin's crate declares the type next to the function.
+        unsafe { library.get::<Add>("peers_add")? };
+        Ok(library)
+    };
+    Ok(Box::new(files(folder)?.iter().map(open).collect::<Result<Vec<_>>>()?))
 }
 
 impl Peer for Raw {
