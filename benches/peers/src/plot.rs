@@ -19,11 +19,11 @@ const INK: RGBColor = RGBColor(125, 133, 144);
 const BARS: [RGBColor; 2] = [RGBColor(47, 129, 247), RGBColor(219, 109, 40)];
 
 const WIDTH: i32 = 900;
-const TOP: i32 = 62;
+const TOP: i32 = 66;
 const ROW: i32 = 40;
 const BAR: i32 = 14;
-const NAMES: i32 = 200;
-const VALUES: i32 = 70;
+const NAMES: i32 = 230;
+const VALUES: i32 = 80;
 const BELOW: i32 = 30;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
@@ -84,12 +84,12 @@ impl Scale {
 type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
 
 fn legend<'a>(area: &Area<'a>, groups: &[&Group]) -> Drawn<'a> {
-    let title = text(15, HPos::Left, FontStyle::Bold);
+    let title = text(18, HPos::Left, FontStyle::Bold);
     area.draw(&Text::new("Time of one call (logarithmic, less is better)", (8, 14), title))?;
     let mut x = NAMES;
     for (group, colour) in groups.iter().zip(BARS) {
         area.draw(&Rectangle::new([(x, 30), (x + BAR, 30 + BAR)], colour.filled()))?;
-        let label = text(13, HPos::Left, FontStyle::Normal);
+        let label = text(16, HPos::Left, FontStyle::Normal);
         area.draw(&Text::new(group.short.to_owned(), (x + BAR + 6, 37), label))?;
         x += BAR + 40 + 8 * group.short.len() as i32;
     }
@@ -102,7 +102,7 @@ fn axis<'a>(area: &Area<'a>, scale: &Scale, bottom: i32) -> Drawn<'a> {
         let x = scale.x(nanos);
         area.draw(&PathElement::new([(x, TOP - 6), (x, bottom)], INK.mix(0.35)))?;
         let label = power_of_ten(nanos);
-        area.draw(&Text::new(label, (x, bottom + 12), text(12, HPos::Center, FontStyle::Normal)))?;
+        area.draw(&Text::new(label, (x, bottom + 12), text(15, HPos::Center, FontStyle::Normal)))?;
     }
     Ok(())
 }
@@ -117,13 +117,13 @@ fn bars<'a>(area: &Area<'a>, scale: &Scale, rows: &[Row]) -> Drawn<'a> {
         let top = TOP + ROW * at as i32;
         let style = if name.contains("hotshoe") { FontStyle::Bold } else { FontStyle::Normal };
         let middle = (NAMES - 10, top + BAR + 1);
-        area.draw(&Text::new(name.clone(), middle, text(14, HPos::Right, style)))?;
+        area.draw(&Text::new(name.clone(), middle, text(17, HPos::Right, style)))?;
         for (bar, (median, colour)) in medians.iter().zip(BARS).enumerate() {
             let Some(median) = *median else { continue };
             let y = top + (BAR + 2) * bar as i32;
             let end = scale.x(median).max(NAMES + 2);
             area.draw(&Rectangle::new([(NAMES, y), (end, y + BAR)], colour.filled()))?;
-            let label = text(12, HPos::Left, style);
+            let label = text(15, HPos::Left, style);
             area.draw(&Text::new(time(median), (end + 5, y + BAR / 2), label))?;
         }
     }

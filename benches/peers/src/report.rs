@@ -66,7 +66,7 @@ fn calls(group: &Group) -> String {
         cells.extend(measured(&series.nanos, baseline));
         cells
     };
-    table(&["", "median", "range", "ratio"], group.series.iter().map(row).collect())
+    table(&["peer", "median", "range", "ratio"], group.series.iter().map(row).collect())
 }
 
 /// Median, range and ratio.

@@ -1,5 +1,5 @@
-//! Interleaved rounds: every peer has its turn in each. Machines drift; what two peers took in the same
-//! round can be compared, and hardly anything else.
+//! Interleaved rounds: every peer has its turn in each, after another one each time. Machines drift; what
+//! two peers took in the same round can be compared, and hardly anything else.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::work::Work;
 pub struct Effort {
     /// Rounds of calls.
     pub rounds: usize,
-    /// What a peer's turn in a round takes, about; at least one call.
+    /// What a peer's turn in a round takes, about; at least one call. Short ones are seldom interrupted.
     pub turn: Duration,
     /// How often one plugin is loaded.
     pub loads_of_one: usize,
@@ -25,8 +25,8 @@ pub struct Effort {
 impl Effort {
     /// For figures.
     pub const FULL: Self = Self {
-        rounds: 151,
-        turn: Duration::from_millis(2),
+        rounds: 401,
+        turn: Duration::from_micros(500),
         loads_of_one: 21,
         loads_of_many: 5,
         many: 1000,
@@ -66,15 +66,31 @@ pub fn interleave(
             (Series { name, times, nanos }, work)
         })
         .collect();
+    let mut order: Vec<usize> = (0..turns.len()).collect();
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     for _ in 0..effort.rounds {
-        for (series, work) in &mut turns {
+        shuffle(&mut order, &mut random);
+        for at in &order {
+            let (series, work) = &mut turns[*at];
             let Some(work) = work else { continue };
+            // What the one before left in the caches and in the allocator is nobody's merit.
+            work.run(series.times / 8 + 1);
             let begin = Instant::now();
             work.run(series.times);
             series.nanos.push(begin.elapsed().as_secs_f64() * 1e9 / series.times as f64);
         }
     }
     turns.into_iter().map(|(series, _)| series).collect()
+}
+
+/// Another order, always the same ones in the same sequence.
+fn shuffle(order: &mut [usize], random: &mut u64) {
+    for last in (1..order.len()).rev() {
+        *random ^= *random << 13;
+        *random ^= *random >> 7;
+        *random ^= *random << 17;
+        order.swap(last, (*random % (last as u64 + 1)) as usize);
+    }
 }
 
 /// How many calls fit. Finding that out is also what warms everything up.
@@ -143,6 +159,16 @@ mod tests {
         let slower = |call: f64| (1..=9).map(|round| call * f64::from(round)).collect::<Vec<_>>();
         let ratio = ratio(&slower(3.0), &slower(2.0)).expect("there are rounds");
         assert_eq!(ratio, Summary { median: 1.5, low: 1.5, high: 1.5 });
+    }
+
+    #[test]
+    fn every_peer_has_one_turn_in_every_order() {
+        let (mut order, mut random) = ((0..9).collect::<Vec<_>>(), 1);
+        let before = order.clone();
+        shuffle(&mut order, &mut random);
+        assert_ne!(order, before);
+        order.sort();
+        assert_eq!(order, before);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use anyhow::{Result, anyhow};
 
+use super::hotshoe;
 use crate::peer::{Candidate, Peer, Staging};
 use crate::work::{self, Work};
 
@@ -12,9 +13,12 @@ pub const CANDIDATE: Candidate = Candidate {
     name: "`Box<dyn Trait>`",
     krate: None,
     mount,
-    loads: &[super::hotshoe::BARE_FILES],
+    loads: &[hotshoe::BARE_FILES, hotshoe::VERIFIED_COPIES],
     note: "The baseline: a trait object in the program itself. Its methods return a `Result` whose error is a \
-           pointer, as those of hotshoe's contract do. Buffers are moved in and out.",
+           pointer, as those of hotshoe's contract do. Buffers are moved in and out. Loading is compared with files of \
+           hotshoe's that are opened with nothing but the system's loader, a symbol looked up in each; and, \
+           where only what was verified is loaded, with files that are read, hashed (SHA-256) and copied into \
+           sealed memory before that.",
 };
 
 trait Contract {

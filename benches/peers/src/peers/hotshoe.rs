@@ -35,7 +35,7 @@ pub const LOADED: Candidate = Candidate {
     name: "hotshoe, loaded",
     krate: Some("hotshoe"),
     mount: mount_loaded,
-    loads: &[VERIFIED_COPIES, UNPINNED, PINNED],
+    loads: &[UNPINNED, PINNED],
     note: "The same crate as a library in a folder, everything else the same. Buffers cross as `Bytes`. Loading is \
            from nothing to a host whose plugins have started, and includes reading manifests, checking the ABI \
            and resolving what requires what; pinned, the digests are in a page of configuration.",
@@ -46,7 +46,7 @@ const FILES: Files = Files { name: "hotshoe", stage };
 
 /// What loading is compared with: nothing but the system's loader.
 pub const BARE_FILES: Load = Load {
-    name: "`dlopen` and `dlsym` alone, of hotshoe's files",
+    name: "bare `dlopen` of hotshoe's files",
     files: FILES,
     open: open_bare,
     most: usize::MAX,
@@ -54,8 +54,8 @@ pub const BARE_FILES: Load = Load {
 };
 
 /// What loading only what was verified is compared with.
-const VERIFIED_COPIES: Load = Load {
-    name: "the same, read, hashed, copied and sealed first",
+pub const VERIFIED_COPIES: Load = Load {
+    name: "verified copies of hotshoe's files",
     files: FILES,
     open: open_verified,
     most: usize::MAX,
@@ -79,8 +79,8 @@ const PINNED: Load = Load {
 };
 
 /// A host, and a handle to its only plugin.
-struct Hotshoe {
-    handle: Handle<dyn Contract>,
+struct Hotshoe<H> {
+    handle: H,
     host: PluginHost,
 }
 
@@ -95,7 +95,8 @@ fn mount_loaded(staging: &Staging) -> Result<Box<dyn Peer>> {
 
 fn mount(host: PluginHost) -> Result<Box<dyn Peer>> {
     start(&host)?;
-    Ok(Box::new(Hotshoe { handle: host.service()?, host }))
+    let handle: Handle<dyn Contract> = host.service()?;
+    Ok(Box::new(Hotshoe { handle, host }))
 }
 
 fn start(host: &PluginHost) -> Result<()> {
@@ -104,7 +105,7 @@ fn start(host: &PluginHost) -> Result<()> {
     Ok(())
 }
 
-impl Drop for Hotshoe {
+impl<H> Drop for Hotshoe<H> {
     fn drop(&mut self) {
         if let Err(error) = self.host.stop().wait() {
             eprintln!("hotshoe did not stop: {error}");
@@ -112,7 +113,7 @@ impl Drop for Hotshoe {
     }
 }
 
-impl Peer for Hotshoe {
+impl<H: Contract> Peer for Hotshoe<H> {
     fn add(&mut self) -> Option<Box<dyn Work + '_>> {
         work::add(|a, b| self.handle.add(a, b))
     }

@@ -16,17 +16,28 @@ pub const CANDIDATE: Candidate = Candidate {
     name: "mlua",
     krate: Some("mlua"),
     mount,
-    loads: &[Load {
-        name: "mlua, all in one state",
-        files: Files { name: "lua", stage },
-        open,
-        most: usize::MAX,
-        beside: None,
-    }],
+    loads: &[
+        Load {
+            name: "mlua, all in one state",
+            files: FILES,
+            open: open_in_one,
+            most: usize::MAX,
+            beside: None,
+        },
+        Load {
+            name: "mlua, each in a state of its own",
+            files: FILES,
+            open: open_apart,
+            most: usize::MAX,
+            beside: None,
+        },
+    ],
     note: "Lua 5.4, vendored, as in the first example of its README: LuaJIT is faster in loops of its own, but \
            has no integers of 64 bits. A script returns a table of functions, which are looked up once. Strings \
            are immutable in Lua, so bytes are copied in and out and the document is put together anew.",
 };
+
+const FILES: Files = Files { name: "lua", stage };
 
 const SCRIPT: &str = r#"
 local plugin = {}
@@ -80,13 +91,19 @@ fn stage(folder: &Path, count: usize) -> Result<()> {
     Ok(())
 }
 
-fn open(folder: &Path) -> Result<Box<dyn Any>> {
+fn open_in_one(folder: &Path) -> Result<Box<dyn Any>> {
     let lua = Lua::new();
-    let mut plugins = Vec::new();
-    for file in files(folder)? {
-        plugins.push(lua.load(file).eval::<Table>().map_err(failed)?);
-    }
+    let script = |file| lua.load(file).eval::<Table>().map_err(failed);
+    let plugins = files(folder)?.into_iter().map(script).collect::<Result<Vec<_>>>()?;
     Ok(Box::new((plugins, lua)))
+}
+
+fn open_apart(folder: &Path) -> Result<Box<dyn Any>> {
+    let script = |file| {
+        let lua = Lua::new();
+        Ok((lua.load(file).eval::<Table>().map_err(failed)?, lua))
+    };
+    Ok(Box::new(files(folder)?.into_iter().map(script).collect::<Result<Vec<_>>>()?))
 }
 
 impl Peer for Plugin {
