@@ -17,6 +17,7 @@ pub fn markdown(run: &Run, candidates: &[&Candidate], rows: &[&Load]) -> String 
     text += &header(&run.machine);
     text += "\nCalls, interleaved in one process and on one thread. The range is from the 10th to the 90th \
              percentile of the rounds;\nthe ratio is the median of those within a round to the first row.\n";
+    let _ = write!(text, "\n## All calls, median and ratio\n\n{}", overview(&run.calls));
     for group in &run.calls {
         let _ = write!(text, "\n## {}\n\n{}", group.title, calls(group));
     }
@@ -56,6 +57,24 @@ fn header(machine: &Machine) -> String {
         machine.rustc,
         versions.join(", "),
     )
+}
+
+/// A row for each peer, a column for each work.
+fn overview(groups: &[Group]) -> String {
+    let titles: Vec<_> =
+        ["peer"].into_iter().chain(groups.iter().map(|group| group.short)).collect();
+    let cell = |group: &Group, at: usize| {
+        let own = group.series.get(at)?.nanos.as_slice();
+        let baseline = group.series.first()?.nanos.as_slice();
+        let (median, ratio) = Summary::of(own).zip(ratio(own, baseline))?;
+        Some(format!("{}, {}", time(median.median), times(ratio.median)))
+    };
+    let peers = groups.first().map_or(&[][..], |group| &group.series);
+    let row = |(at, series): (usize, &Series)| {
+        let cells = groups.iter().map(|group| cell(group, at).unwrap_or_else(|| NOTHING.into()));
+        [series.name.to_owned()].into_iter().chain(cells).collect()
+    };
+    table(&titles, peers.iter().enumerate().map(row).collect())
 }
 
 fn calls(group: &Group) -> String {
