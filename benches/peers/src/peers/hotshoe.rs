@@ -1,4 +1,5 @@
-//! hotshoe: the same plugin, linked into the program and loaded from a folder; both supervised, as by default.
+//! hotshoe: the same plugin, linked into the program and loaded from a folder, both supervised as by default;
+//! and loaded, called through a direct handle, which nobody supervises.
 
 use std::any::Any;
 use std::fmt::Write as _;
@@ -8,9 +9,8 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use bytes::Bytes;
 use hotshoe::config::Config;
-use hotshoe::{Handle, PluginHost};
+use hotshoe::{Buffer, Handle, PluginHost};
 use libloading::Library;
 use peers_hotshoe::contract::Contract;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
@@ -27,7 +27,8 @@ pub const LINKED: Candidate = Candidate {
     mount: mount_linked,
     loads: &[],
     note: "The plugin compiled in, called through a handle of the host. Every call is supervised as by default: \
-           panics are contained, calls counted, latencies sampled, and the plugin can be exchanged.",
+           panics are contained, calls counted, latencies sampled, and the plugin can be exchanged. Bytes are handed \
+           over as `Buffer`, whose memory changes its owner.",
 };
 
 /// The row of the plugin in a library.
@@ -36,9 +37,19 @@ pub const LOADED: Candidate = Candidate {
     krate: Some("hotshoe"),
     mount: mount_loaded,
     loads: &[UNPINNED, PINNED],
-    note: "The same crate as a library in a folder, everything else the same. Buffers cross as `Bytes`. Loading is \
+    note: "The same crate as a library in a folder, everything else the same. Loading is \
            from nothing to a host whose plugins have started, and includes reading manifests, checking the ABI \
            and resolving what requires what; pinned, the digests are in a page of configuration.",
+};
+
+/// The row of the plugin in a library, without supervision.
+pub const DIRECT: Candidate = Candidate {
+    name: "hotshoe, loaded, direct handle",
+    krate: Some("hotshoe"),
+    mount: mount_direct,
+    loads: &[],
+    note: "The same library, called through a direct handle: panics are contained, and nothing is counted, timed or \
+           limited.",
 };
 
 const ID: &str = "peers-0000";
@@ -85,17 +96,30 @@ struct Hotshoe<H> {
 }
 
 fn mount_linked(_: &Staging) -> Result<Box<dyn Peer>> {
-    mount(PluginHost::builder().linked([ID]).build()?)
+    let host = PluginHost::builder().linked([ID]).build()?;
+    start(&host)?;
+    mounted(host.service()?, host)
 }
 
 fn mount_loaded(staging: &Staging) -> Result<Box<dyn Peer>> {
-    fs::copy(library("peers_hotshoe")?, staging.folder().join("peers.so"))?;
-    mount(PluginHost::builder().directory(staging.folder()).build()?)
+    let host = host_of_a_library(staging)?;
+    mounted(host.service()?, host)
 }
 
-fn mount(host: PluginHost) -> Result<Box<dyn Peer>> {
-    start(&host)?;
+fn mount_direct(staging: &Staging) -> Result<Box<dyn Peer>> {
+    let host = host_of_a_library(staging)?;
     let handle: Handle<dyn Contract> = host.service()?;
+    Ok(Box::new(Hotshoe { handle: handle.direct()?, host }))
+}
+
+fn host_of_a_library(staging: &Staging) -> Result<PluginHost> {
+    fs::copy(library("peers_hotshoe")?, staging.folder().join("peers.so"))?;
+    let host = PluginHost::builder().directory(staging.folder()).build()?;
+    start(&host)?;
+    Ok(host)
+}
+
+fn mounted(handle: Handle<dyn Contract>, host: PluginHost) -> Result<Box<dyn Peer>> {
     Ok(Box::new(Hotshoe { handle, host }))
 }
 
@@ -119,7 +143,7 @@ impl<H: Contract> Peer for Hotshoe<H> {
     }
 
     fn echo(&mut self, bytes: usize) -> Option<Box<dyn Work + '_>> {
-        work::echo(bytes, |content| self.handle.echo(Bytes::from(content.to_vec())))
+        work::echo(bytes, |content| self.handle.echo(Buffer::from(content.to_vec())))
     }
 
     fn json(&mut self) -> Option<Box<dyn Work + '_>> {

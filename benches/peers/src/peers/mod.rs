@@ -20,6 +20,7 @@ pub static ALL: &[Candidate] = &[
     raw::CANDIDATE,
     hotshoe::LINKED,
     hotshoe::LOADED,
+    hotshoe::DIRECT,
     abi_stable::CANDIDATE,
     stabby::CANDIDATE,
     mlua::CANDIDATE,

@@ -4,9 +4,8 @@ pub mod contract;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use contract::Contract;
-use hotshoe::{Context, Contributions, Error, ErrorKind, NoConfig, Plugin, Result};
+use hotshoe::{Buffer, Context, Contributions, Error, ErrorKind, NoConfig, Plugin, Result};
 
 struct Peers;
 
@@ -27,11 +26,11 @@ impl Contract for Peers {
         Ok(a.wrapping_add(b))
     }
 
-    fn echo(&self, bytes: Bytes) -> Result<Bytes> {
+    fn echo(&self, bytes: Buffer) -> Result<Buffer> {
         Ok(bytes)
     }
 
-    fn json(&self, document: &[u8]) -> Result<Bytes> {
+    fn json(&self, document: &[u8]) -> Result<Buffer> {
         let mut document = document.to_vec();
         match peers_task::count_up(&mut document) {
             Ok(()) => Ok(document.into()),
