@@ -1,5 +1,6 @@
 //! Measures hotshoe beside other ways to have plugins, and prints a report in Markdown.
 
+mod calls;
 mod load;
 mod machine;
 mod memory;
@@ -17,10 +18,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Parser;
 use machine::Machine;
-use peer::{Candidate, Load, Peer, Staging};
-use raw::{Group, Run};
+use peer::{Candidate, Load};
+use raw::Run;
 use rounds::Effort;
-use work::Work;
 
 /// Measures hotshoe beside other ways to have plugins.
 #[derive(Debug, Parser)]
@@ -34,12 +34,24 @@ struct Options {
     /// Where report, raw data and plot go; `peers` beside the build by default.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// Calls the peers, and prints what that took.
+    #[arg(long, hide = true)]
+    calls: bool,
     /// Loads plugins as a row of the tables does, and prints what that took.
     #[arg(long, hide = true, num_args = 3, value_names = ["ROW", "COUNT", "FOLDER"])]
     load: Option<Vec<String>>,
     /// Is the plugin of the peer that has it in a process.
     #[arg(long, hide = true, value_name = "SOCKET")]
     serve: Option<PathBuf>,
+}
+
+impl Options {
+    /// Those that choose peers and effort.
+    fn for_a_child(&self) -> Vec<String> {
+        let quick = self.quick.then(|| "--quick".to_owned());
+        let only = self.only.iter().map(|name| format!("--only={name}"));
+        quick.into_iter().chain(only).collect()
+    }
 }
 
 fn main() -> Result<()> {
@@ -51,17 +63,20 @@ fn main() -> Result<()> {
         let rows: Vec<_> = peers::ALL.iter().flat_map(|candidate| candidate.loads).collect();
         return load::child(&rows, row, count.parse()?, folder.as_ref());
     }
-    let out = options.out.clone().map_or_else(beside_the_build, Ok)?;
-    fs::create_dir_all(&out).with_context(|| format!("there is no {}", out.display()))?;
     let effort = if options.quick { Effort::QUICK } else { Effort::FULL };
     let candidates = chosen(&options.only);
+    if options.calls {
+        return calls::child(&candidates, effort);
+    }
+    let out = options.out.clone().map_or_else(beside_the_build, Ok)?;
+    fs::create_dir_all(&out).with_context(|| format!("there is no {}", out.display()))?;
     let rows: Vec<&'static Load> =
         candidates.iter().flat_map(|candidate| candidate.loads).collect();
 
     let packages = candidates.iter().filter_map(|candidate| candidate.krate);
     let machine = Machine::this(packages);
-    let run =
-        Run { machine, calls: calls(&candidates, effort)?, loads: load::measure(&rows, effort)? };
+    let calls = calls::measure(&options.for_a_child(), effort)?;
+    let run = Run { machine, calls, loads: load::measure(&rows, effort)? };
 
     let report = report::markdown(&run, &candidates, &rows);
     print!("{report}");
@@ -90,37 +105,4 @@ fn chosen(only: &[String]) -> Vec<&'static Candidate> {
     all.filter(|(at, candidate)| *at == 0 || only.is_empty() || named(candidate))
         .map(|(_, candidate)| candidate)
         .collect()
-}
-
-/// Mounts a plugin with each, checks what they answer, and measures them.
-fn calls(candidates: &[&'static Candidate], effort: Effort) -> Result<Vec<Group>> {
-    let mut mounted = Vec::new();
-    for candidate in candidates {
-        let staging = Staging::new()?;
-        let peer = (candidate.mount)(&staging)
-            .with_context(|| format!("{} could not mount its plugin", candidate.name))?;
-        mounted.push((candidate.name, peer, staging));
-    }
-    type Kind = fn(&mut dyn Peer) -> Option<Box<dyn Work + '_>>;
-    let kinds: [(&str, &str, Kind); 5] = [
-        ("`add(u64, u64) -> u64`", "add(u64, u64)", |peer| peer.add()),
-        ("Echo of 64 B", "echo of 64 B", |peer| peer.echo(64)),
-        ("Echo of 4 KiB", "echo of 4 KiB", |peer| peer.echo(4 << 10)),
-        ("Echo of 1 MiB", "echo of 1 MiB", |peer| peer.echo(1 << 20)),
-        ("300 bytes of JSON, there and back", "JSON", |peer| peer.json()),
-    ];
-    let mut groups = Vec::new();
-    for (title, short, kind) in kinds {
-        eprintln!("calling: {short}");
-        let mut works = Vec::new();
-        for (name, peer, _) in &mut mounted {
-            let mut work = kind(&mut **peer);
-            if let Some(work) = &mut work {
-                work.check().with_context(|| format!("{name}, {short}"))?;
-            }
-            works.push((*name, work));
-        }
-        groups.push(Group { title, short, series: rounds::interleave(works, effort) });
-    }
-    Ok(groups)
 }

@@ -10,7 +10,7 @@ use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, IntoFont, RGBColor, TextStyle};
 
-use crate::raw::Group;
+use crate::calls::Group;
 use crate::report::time;
 use crate::rounds::Summary;
 
@@ -55,7 +55,7 @@ fn rows(groups: &[&Group]) -> Vec<Row> {
         let medians = groups.iter().take(BARS.len()).map(|group| median(group, name)).collect();
         (name.replace('`', ""), medians)
     };
-    let mut rows: Vec<Row> = first.series.iter().map(|series| row(series.name)).collect();
+    let mut rows: Vec<Row> = first.series.iter().map(|series| row(&series.name)).collect();
     let key = |row: &Row| row.1.first().copied().flatten().unwrap_or(f64::INFINITY);
     rows.sort_by(|one, other| key(one).total_cmp(&key(other)));
     rows
@@ -149,9 +149,10 @@ mod tests {
 
     #[test]
     fn the_fastest_peer_is_above_and_one_without_figures_below() {
-        let series = |name, nanos: &[f64]| Series { name, times: 1, nanos: nanos.to_vec() };
+        let series =
+            |name: &str, nanos: &[f64]| Series { name: name.to_owned(), nanos: nanos.to_vec() };
         let series = vec![series("none", &[]), series("slow", &[9.0]), series("`fast`", &[1.0])];
-        let group = Group { title: "add", short: "add", series };
+        let group = Group { title: "add".into(), short: "add".into(), series };
         let names: Vec<_> = rows(&[&group]).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["fast", "slow", "none"]);
     }

@@ -7,9 +7,9 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
+use crate::calls::Group;
 use crate::load::Loads;
 use crate::machine::Machine;
-use crate::rounds::Series;
 
 /// A run.
 #[derive(Clone, Debug, Serialize)]
@@ -20,17 +20,6 @@ pub struct Run {
     pub calls: Vec<Group>,
     /// By row and number of plugins.
     pub loads: Vec<Loads>,
-}
-
-/// All peers at one work.
-#[derive(Clone, Debug, Serialize)]
-pub struct Group {
-    /// What is called.
-    pub title: &'static str,
-    /// In a word, for the plot.
-    pub short: &'static str,
-    /// By peer; the first is the baseline.
-    pub series: Vec<Series>,
 }
 
 /// Writes the run as JSON.

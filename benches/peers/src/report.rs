@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use crate::calls::Group;
 use crate::load::Loads;
 use crate::machine::Machine;
 use crate::peer::{Candidate, Load};
-use crate::raw::{Group, Run};
+use crate::raw::Run;
 use crate::rounds::{Series, Summary, ratio};
 
 /// What cannot be measured has one of these.
@@ -15,8 +16,8 @@ const NOTHING: &str = "–";
 pub fn markdown(run: &Run, candidates: &[&Candidate], rows: &[&Load]) -> String {
     let mut text = String::from("# hotshoe beside other ways to have plugins\n\n");
     text += &header(&run.machine);
-    text += "\nCalls, interleaved in one process and on one thread. The range is from the 10th to the 90th \
-             percentile of the rounds;\nthe ratio is the median of those within a round to the first row.\n";
+    text += "\nCalls, interleaved on one thread, in several processes. The range is from the 10th to the 90th percentile \
+             of the rounds;\nthe ratio is the median of those within a round to the first row.\n";
     let _ = write!(text, "\n## All calls, median and ratio\n\n{}", overview(&run.calls));
     for group in &run.calls {
         let _ = write!(text, "\n## {}\n\n{}", group.title, calls(group));
@@ -62,7 +63,7 @@ fn header(machine: &Machine) -> String {
 /// A row for each peer, a column for each work.
 fn overview(groups: &[Group]) -> String {
     let titles: Vec<_> =
-        ["peer"].into_iter().chain(groups.iter().map(|group| group.short)).collect();
+        ["peer"].into_iter().chain(groups.iter().map(|group| group.short.as_str())).collect();
     let cell = |group: &Group, at: usize| {
         let own = group.series.get(at)?.nanos.as_slice();
         let baseline = group.series.first()?.nanos.as_slice();
@@ -72,7 +73,7 @@ fn overview(groups: &[Group]) -> String {
     let peers = groups.first().map_or(&[][..], |group| &group.series);
     let row = |(at, series): (usize, &Series)| {
         let cells = groups.iter().map(|group| cell(group, at).unwrap_or_else(|| NOTHING.into()));
-        [series.name.to_owned()].into_iter().chain(cells).collect()
+        [series.name.clone()].into_iter().chain(cells).collect()
     };
     table(&titles, peers.iter().enumerate().map(row).collect())
 }
@@ -81,7 +82,7 @@ fn calls(group: &Group) -> String {
     let empty: &[f64] = &[];
     let baseline = group.series.first().map_or(empty, |series| &series.nanos);
     let row = |series: &Series| {
-        let mut cells = vec![series.name.to_owned()];
+        let mut cells = vec![series.name.clone()];
         cells.extend(measured(&series.nanos, baseline));
         cells
     };
@@ -258,10 +259,11 @@ mod tests {
 
     #[test]
     fn what_a_peer_cannot_do_is_a_dash_in_its_row() {
-        let series = |name, nanos: &[f64]| Series { name, times: 1, nanos: nanos.to_vec() };
+        let series =
+            |name: &str, nanos: &[f64]| Series { name: name.to_owned(), nanos: nanos.to_vec() };
         let series =
             vec![series("first", &[2.0, 2.0]), series("second", &[4.0, 6.0]), series("third", &[])];
-        let text = calls(&Group { title: "add", short: "add", series });
+        let text = calls(&Group { title: "add".into(), short: "add".into(), series });
         assert_eq!(text.lines().nth(3), Some("| second | 6.00 ns | 4.00 ns – 6.00 ns | 3.00× |"));
         assert_eq!(text.lines().nth(4), Some("| third  |       – |                 – |     – |"));
     }

@@ -3,14 +3,16 @@
 
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::work::Work;
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
-    /// Rounds of calls.
+    /// Processes that call.
+    pub processes: usize,
+    /// Rounds of calls in each.
     pub rounds: usize,
     /// What a peer's turn in a round takes, about; at least one call. Short ones are seldom interrupted.
     pub turn: Duration,
@@ -25,7 +27,8 @@ pub struct Effort {
 impl Effort {
     /// For figures.
     pub const FULL: Self = Self {
-        rounds: 401,
+        processes: 15,
+        rounds: 31,
         turn: Duration::from_micros(500),
         loads_of_one: 21,
         loads_of_many: 5,
@@ -34,6 +37,7 @@ impl Effort {
 
     /// To see that everything works.
     pub const QUICK: Self = Self {
+        processes: 2,
         rounds: 9,
         turn: Duration::from_micros(200),
         loads_of_one: 3,
@@ -43,12 +47,10 @@ impl Effort {
 }
 
 /// What was measured of one peer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Series {
     /// The peer.
-    pub name: &'static str,
-    /// Calls a round.
-    pub times: u64,
+    pub name: String,
     /// Of one call, in nanoseconds, by round.
     pub nanos: Vec<f64>,
 }
@@ -63,7 +65,7 @@ pub fn interleave(
         .map(|(name, mut work)| {
             let times = work.as_mut().map_or(0, |work| calls_in(effort.turn, &mut **work));
             let nanos = Vec::with_capacity(effort.rounds);
-            (Series { name, times, nanos }, work)
+            (Series { name: name.to_owned(), nanos }, times, work)
         })
         .collect();
     let mut order: Vec<usize> = (0..turns.len()).collect();
@@ -71,16 +73,16 @@ pub fn interleave(
     for _ in 0..effort.rounds {
         shuffle(&mut order, &mut random);
         for at in &order {
-            let (series, work) = &mut turns[*at];
+            let (series, times, work) = &mut turns[*at];
             let Some(work) = work else { continue };
             // What the one before left in the caches and in the allocator is nobody's merit.
-            work.run(series.times / 8 + 1);
+            work.run(*times / 8 + 1);
             let begin = Instant::now();
-            work.run(series.times);
-            series.nanos.push(begin.elapsed().as_secs_f64() * 1e9 / series.times as f64);
+            work.run(*times);
+            series.nanos.push(begin.elapsed().as_secs_f64() * 1e9 / *times as f64);
         }
     }
-    turns.into_iter().map(|(series, _)| series).collect()
+    turns.into_iter().map(|(series, ..)| series).collect()
 }
 
 /// Another order, always the same ones in the same sequence.
