@@ -17,7 +17,8 @@ pub fn markdown(run: &Run, candidates: &[&Candidate], rows: &[&Load]) -> String 
     let mut text = String::from("# hotshoe beside other ways to have plugins\n\n");
     text += &header(&run.machine);
     text += "\nCalls, interleaved on one thread, in several processes. The range is from the 10th to the 90th percentile \
-             of the rounds;\nthe ratio is the median of those within a round to the first row.\n";
+             of the rounds;\nthe ratio is the median of those within a round to the first row. The shortest calls \
+             are exact to a cycle, which is up to a fifth of them.\n";
     let _ = write!(text, "\n## All calls, median and ratio\n\n{}", overview(&run.calls));
     for group in &run.calls {
         let _ = write!(text, "\n## {}\n\n{}", group.title, calls(group));
@@ -113,8 +114,15 @@ fn loads(group: &[&Loads]) -> String {
         cells.push(median(&loads.per_plugin(|sample| sample.memory.private as f64), kibibytes));
         cells
     };
-    let titles =
-        ["", "median", "range", "ratio", "per plugin", "resident per plugin", "private per plugin"];
+    let titles = [
+        "plugins of",
+        "median",
+        "range",
+        "ratio",
+        "per plugin",
+        "resident per plugin",
+        "private per plugin",
+    ];
     table(&titles, group.iter().map(row).collect())
 }
 
