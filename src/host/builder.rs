@@ -12,6 +12,7 @@ use crate::contract::{Error, ErrorKind, Result, ResultExt};
 use crate::extension::ExtensionPoint;
 use crate::manifest::Provision;
 use crate::preflight::Preflight;
+use crate::runtime::fence;
 use crate::sdk::__private::Provide;
 use crate::sdk::{ExportedPlugin, LinkedPlugin};
 use crate::services::ServiceRegistry;
@@ -147,6 +148,8 @@ impl PluginHostBuilder {
                  contained"
             );
         }
+        // Before the host has threads of its own.
+        fence::prepare();
         let core = Core::new(
             self.config,
             verifier,

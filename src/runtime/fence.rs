@@ -5,10 +5,30 @@
 
 use std::sync::OnceLock;
 
+static REGISTERED: OnceLock<bool> = OnceLock::new();
+
 /// Whether there is such a fence here.
 pub(crate) fn is_there() -> bool {
-    static REGISTERED: OnceLock<bool> = OnceLock::new();
     *REGISTERED.get_or_init(register)
+}
+
+/// Asks for it before somebody waits for it. The system grants it at once to a process with one thread, and
+/// otherwise when all processors have gone through its own grace period: some 10 ms, which a thread of its
+/// own waits for here.
+pub(crate) fn prepare() {
+    if REGISTERED.get().is_some() {
+        return;
+    }
+    if has_one_thread() {
+        is_there();
+        return;
+    }
+    // Where there is no thread to be had, whoever needs the fence waits.
+    let _ = std::thread::Builder::new().name("hotshoe-fence".into()).spawn(is_there);
+}
+
+fn has_one_thread() -> bool {
+    std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.take(2).count() == 1)
 }
 
 #[cfg(target_os = "linux")]
@@ -42,6 +62,16 @@ pub(crate) fn everywhere() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_asked_for_once_however_many_prepare_it() {
+        std::thread::scope(|scope| {
+            (0..8).for_each(|_| drop(scope.spawn(prepare)));
+        });
+        let first = is_there();
+        prepare();
+        assert_eq!(is_there(), first);
+    }
 
     #[test]
     fn it_is_there_again_when_it_was_there_once() {
