@@ -4,9 +4,12 @@ mod abi_stable;
 mod boxed;
 mod grpc;
 mod hotshoe;
+mod memlink;
 mod mlua;
+mod plux;
 mod raw;
 mod stabby;
+mod zenoh;
 
 use std::path::Path;
 
@@ -23,6 +26,9 @@ pub static ALL: &[Candidate] = &[
     hotshoe::DIRECT,
     abi_stable::CANDIDATE,
     stabby::CANDIDATE,
+    zenoh::CANDIDATE,
+    memlink::CANDIDATE,
+    plux::CANDIDATE,
     mlua::CANDIDATE,
     grpc::CANDIDATE,
 ];
