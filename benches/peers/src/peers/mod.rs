@@ -9,6 +9,8 @@ mod mlua;
 mod plux;
 mod raw;
 mod stabby;
+mod wasmtime_component;
+mod wasmtime_core;
 mod zenoh;
 
 use std::path::Path;
@@ -29,6 +31,8 @@ pub static ALL: &[Candidate] = &[
     zenoh::CANDIDATE,
     memlink::CANDIDATE,
     plux::CANDIDATE,
+    wasmtime_core::CANDIDATE,
+    wasmtime_component::CANDIDATE,
     mlua::CANDIDATE,
     grpc::CANDIDATE,
 ];
