@@ -2,6 +2,7 @@
 
 mod abi_stable;
 mod boxed;
+mod extism;
 mod grpc;
 mod hotshoe;
 mod memlink;
@@ -33,6 +34,7 @@ pub static ALL: &[Candidate] = &[
     plux::CANDIDATE,
     wasmtime_core::CANDIDATE,
     wasmtime_component::CANDIDATE,
+    extism::CANDIDATE,
     mlua::CANDIDATE,
     grpc::CANDIDATE,
 ];
