@@ -31,15 +31,25 @@ pub const CANDIDATE: Candidate = Candidate {
 
 type Manager = PluginsManager<Start, Running>;
 
+/// Plugins that are stopped before their libraries are closed, which the manager would do in the other order.
+struct Mounted(Manager);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        self.0.started_plugins_iter_mut().for_each(|plugin| plugin.stop());
+    }
+}
+
 fn open(folder: &Path) -> Result<Box<dyn Any>> {
     Ok(Box::new(start(&files(folder)?)?))
 }
 
-fn start(files: &[PathBuf]) -> Result<Manager> {
-    let mut manager = Manager::dynamic(LibLoader::empty(), "");
+fn start(files: &[PathBuf]) -> Result<Mounted> {
+    let mut plugins = Mounted(Manager::dynamic(LibLoader::empty(), ""));
     for file in files {
         let path = file.to_str().context("the path is not text")?;
-        manager
+        plugins
+            .0
             .declare_dynamic_plugin_by_paths(path, path, &[path], true)
             .and_then(|plugin| plugin.load())
             .map_err(|error| anyhow!(error))?
@@ -47,13 +57,11 @@ fn start(files: &[PathBuf]) -> Result<Manager> {
             .start(&Start)
             .map_err(|error| anyhow!(error))?;
     }
-    Ok(manager)
+    Ok(plugins)
 }
 
-struct Mounted(Manager);
-
 fn mount(_: &Staging) -> Result<Box<dyn Peer>> {
-    Ok(Box::new(Mounted(start(&[library("peers_zenoh")?])?)))
+    Ok(Box::new(start(&[library("peers_zenoh")?])?))
 }
 
 impl Mounted {
