@@ -4,7 +4,7 @@
 //! have gone on to others, is *retired*: nothing calls it, and its memory is not given back
 //! before the program ends. One that is used again is not retired any more.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -18,9 +18,30 @@ use crate::config::Sha256;
 use crate::manifest::Manifest;
 use crate::verify::{LibraryFile, Stamp};
 
-/// All libraries that a host has opened, in that order.
+/// All libraries that a host has opened.
 #[derive(Clone, Default)]
-pub(crate) struct Libraries(Arc<Mutex<Vec<Open>>>);
+pub(crate) struct Libraries(Arc<Mutex<Shelf>>);
+
+/// With a thousand of them, none is looked for among all.
+#[derive(Default)]
+struct Shelf {
+    /// In the order in which they were opened.
+    all: Vec<Open>,
+    /// Places in `all` of what may be a file with this path.
+    by_path: HashMap<PathBuf, Vec<usize>>,
+    /// Of what was loaded from a copy with this digest.
+    by_digest: HashMap<[u8; 32], usize>,
+    guests: HashMap<String, Guest>,
+}
+
+/// An instance that has used libraries.
+#[derive(Default)]
+struct Guest {
+    /// How many of its starts use one now.
+    uses: usize,
+    /// The places of all that it has used.
+    libraries: Vec<usize>,
+}
 
 /// One that is open.
 struct Open {
@@ -34,9 +55,9 @@ struct Open {
     /// SHA-256 of the bytes, if they were loaded from a copy.
     digest: Option<[u8; 32]>,
     opened: SystemTime,
-    users: BTreeSet<User>,
+    users: Vec<User>,
     /// All instances that have used it.
-    guests: BTreeSet<String>,
+    guests: Vec<String>,
     /// Since when nobody uses it, and nobody is to come back to it.
     retired: Option<SystemTime>,
 }
@@ -78,7 +99,8 @@ impl Open {
 impl Libraries {
     /// The library of a file, if it is open.
     pub(crate) fn open_of(&self, file: &LibraryFile) -> Option<PluginModuleRef> {
-        self.0.lock().iter().find(|open| open.is_of(file)).map(|open| open.module)
+        let shelf = self.0.lock();
+        shelf.place_of(file).map(|at| shelf.all[at].module)
     }
 
     /// The library of a file for one more user, if it is open.
@@ -87,10 +109,11 @@ impl Libraries {
         file: &LibraryFile,
         user: &User,
     ) -> Option<(PluginModuleRef, InUse)> {
-        let mut all = self.0.lock();
-        let at = all.iter().position(|open| open.is_of(file))?;
-        let module = all[at].module;
-        Some((module, self.enter(&mut all, at, user.clone())))
+        let mut shelf = self.0.lock();
+        let at = shelf.place_of(file)?;
+        let module = shelf.all[at].module;
+        shelf.enter(at, user);
+        Some((module, InUse { libraries: self.clone(), at, user: user.clone() }))
     }
 
     /// Takes in a library that was opened, in use by `user`. It stays if the instance fails: it is what
@@ -102,16 +125,17 @@ impl Libraries {
         module: PluginModuleRef,
         user: User,
     ) -> InUse {
-        let mut all = self.0.lock();
-        let at = match all.iter().position(|open| open.is_of(file)) {
+        let mut shelf = self.0.lock();
+        let at = match shelf.place_of(file) {
             // Two instances opened it side by side; or the bytes of a copy came in another file.
             Some(at) => {
-                all[at].path = file.path().to_owned();
-                all[at].stamp = file.stamp().clone();
+                let open = &mut shelf.all[at];
+                open.path = file.path().to_owned();
+                open.stamp = file.stamp().clone();
                 at
             }
             None => {
-                all.push(Open {
+                shelf.all.push(Open {
                     module,
                     plugin: manifest.id.clone(),
                     version: manifest.version.clone(),
@@ -119,39 +143,90 @@ impl Libraries {
                     stamp: file.stamp().clone(),
                     digest: file.digest(),
                     opened: SystemTime::now(),
-                    users: BTreeSet::new(),
-                    guests: BTreeSet::new(),
+                    users: Vec::new(),
+                    guests: Vec::new(),
                     retired: None,
                 });
-                all.len() - 1
+                shelf.all.len() - 1
             }
         };
-        self.enter(&mut all, at, user)
+        shelf.index(at);
+        shelf.enter(at, &user);
+        InUse { libraries: self.clone(), at, user }
     }
 
     /// All that are retired, those that were opened first in front. Of their memory nothing is known yet.
     pub(super) fn retired(&self) -> Vec<Retired> {
-        self.0.lock().iter().filter_map(Open::retired).collect()
+        self.0.lock().all.iter().filter_map(Open::retired).collect()
     }
 
     /// How many are retired.
     pub(super) fn count_retired(&self) -> usize {
-        self.0.lock().iter().filter(|open| open.retired.is_some()).count()
-    }
-
-    fn enter(&self, all: &mut [Open], at: usize, user: User) -> InUse {
-        let open = &mut all[at];
-        open.retired = None;
-        open.guests.insert(user.instance.clone());
-        open.users.insert(user.clone());
-        retire(all);
-        InUse { libraries: self.clone(), at, user }
+        self.0.lock().all.iter().filter(|open| open.retired.is_some()).count()
     }
 
     fn release(&self, at: usize, user: &User) {
-        let mut all = self.0.lock();
-        all[at].users.remove(user);
-        retire(&mut all);
+        self.0.lock().leave(at, user);
+    }
+}
+
+impl Shelf {
+    /// Where the library of a file is, if it is open.
+    fn place_of(&self, file: &LibraryFile) -> Option<usize> {
+        let by_digest = file.digest().and_then(|digest| self.by_digest.get(&digest));
+        let by_path = self.by_path.get(file.path()).into_iter().flatten();
+        let places = by_digest.into_iter().chain(by_path).copied();
+        places.filter(|at| self.all[*at].is_of(file)).min()
+    }
+
+    /// It can be found by what is known of it now.
+    fn index(&mut self, at: usize) {
+        let open = &self.all[at];
+        if let Some(digest) = open.digest {
+            self.by_digest.insert(digest, at);
+        }
+        let places = self.by_path.entry(open.path.clone()).or_default();
+        if !places.contains(&at) {
+            places.push(at);
+        }
+    }
+
+    fn enter(&mut self, at: usize, user: &User) {
+        let open = &mut self.all[at];
+        open.retired = None;
+        let guest = self.guests.entry(user.instance.clone()).or_default();
+        if !guest.libraries.contains(&at) {
+            guest.libraries.push(at);
+            open.guests.push(user.instance.clone());
+        }
+        if !open.users.contains(user) {
+            guest.uses += 1;
+            open.users.push(user.clone());
+        }
+        // It may be the last for whose return they were kept.
+        for at in guest.libraries.clone() {
+            self.retire(at);
+        }
+    }
+
+    fn leave(&mut self, at: usize, user: &User) {
+        let users = &mut self.all[at].users;
+        if let Some(place) = users.iter().position(|other| other == user) {
+            users.swap_remove(place);
+            if let Some(guest) = self.guests.get_mut(&user.instance) {
+                guest.uses -= 1;
+            }
+        }
+        self.retire(at);
+    }
+
+    /// Retires what nobody uses, if all who did use something else. Who has stopped may come back.
+    fn retire(&mut self, at: usize) {
+        let open = &mut self.all[at];
+        let is_busy = |id: &String| self.guests.get(id).is_some_and(|guest| guest.uses > 0);
+        if open.retired.is_none() && open.users.is_empty() && open.guests.iter().all(is_busy) {
+            open.retired = Some(SystemTime::now());
+        }
     }
 }
 
@@ -164,12 +239,14 @@ pub(super) struct Retired {
 impl Open {
     /// What is told of it, if it is retired.
     fn retired(&self) -> Option<Retired> {
+        let mut instances = self.guests.clone();
+        instances.sort();
         let library = RetiredLibrary {
             plugin: self.plugin.clone(),
             version: self.version.clone(),
             path: self.path.clone(),
             digest: self.digest.map(Sha256::from_bytes),
-            instances: self.guests.iter().cloned().collect(),
+            instances,
             opened: self.opened,
             retired: self.retired?,
             copy: self.digest.map(|_| self.stamp.length()),
@@ -177,17 +254,6 @@ impl Open {
         };
         // Any function of it will do.
         Some(Retired { library, code: self.module.manifest() as usize })
-    }
-}
-
-/// Retires what nobody uses, if all who did use something else. Who has stopped may come back.
-fn retire(all: &mut [Open]) {
-    let busy: BTreeSet<String> =
-        all.iter().flat_map(|open| &open.users).map(|user| user.instance.clone()).collect();
-    for open in all {
-        if open.retired.is_none() && open.users.is_empty() && open.guests.is_subset(&busy) {
-            open.retired = Some(SystemTime::now());
-        }
     }
 }
 
@@ -259,7 +325,7 @@ mod tests {
         drop(libraries.keep(&again, &manifest(), module(), user("it", 1)));
         assert!(libraries.open_of(&LibraryFile::mapped_from(again.path())).is_some());
         assert!(libraries.open_of(&first).is_some());
-        assert_eq!(libraries.0.lock().len(), 1);
+        assert_eq!(libraries.0.lock().all.len(), 1);
         drop(used);
     }
 

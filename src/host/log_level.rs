@@ -1,6 +1,7 @@
 //! Loaded plugins filter their log records by level before they send them; when the application
 //! changes its level, they have to learn it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +15,10 @@ use crate::load::current_level;
 /// somebody has to look.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The libraries that follow the application's level.
+/// The libraries that follow the application's level, by the address of the function that sets it: one
+/// whose plugin failed is opened once more with each attempt.
 #[derive(Default)]
-pub(super) struct Followers(Arc<Mutex<Vec<PluginModuleRef>>>);
+pub(super) struct Followers(Arc<Mutex<HashMap<usize, PluginModuleRef>>>);
 
 impl Core {
     /// Keeps a newly opened library's level at the application's.
@@ -24,14 +26,9 @@ impl Core {
         let followers = self.followers.0.clone();
         let first = {
             let mut followers = followers.lock();
-            // A library whose plugin failed is opened once more with each attempt.
-            let same = |other: &PluginModuleRef| {
-                std::ptr::fn_addr_eq(other.set_log_level(), module.set_log_level())
-            };
-            if followers.iter().any(same) {
+            if followers.insert(module.set_log_level() as usize, module).is_some() {
                 return;
             }
-            followers.push(module);
             followers.len() == 1
         };
         if !first {
@@ -53,7 +50,7 @@ impl Core {
                 if std::mem::replace(&mut level, now) != now {
                     // The libraries' code: not under the lock.
                     let all = followers.lock().clone();
-                    all.iter().for_each(|module| module.set_log_level()(now));
+                    all.values().for_each(|module| module.set_log_level()(now));
                 }
             }
         });

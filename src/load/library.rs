@@ -1,9 +1,9 @@
 //! Opening a library and taking its module, checked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use hotshoe_abi::__stable::AbiHeaderRef;
 use hotshoe_abi::PluginModuleRef;
@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::{layout, mismatch};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::manifest::Manifest;
-use crate::verify::{LibraryFile, Stamp};
+use crate::verify::{Identity, LibraryFile, Stamp};
 
 /// Fingerprints whose layouts were compared in full. Equal sources have equal layouts, so the
 /// comparison (most of the cost of a load) is needed once for each.
@@ -23,9 +23,17 @@ static CHECKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 /// and opens it once; each copy has others.
 static OPENED: Mutex<BTreeMap<[u8; 32], Opened>> = Mutex::new(BTreeMap::new());
 
-/// What was opened from disk, by name. The system's loader takes another file of that name, or the
-/// same file with other bytes, for the library that it has open.
-static NAMED: Mutex<Vec<(PathBuf, Stamp)>> = Mutex::new(Vec::new());
+/// What was opened from disk. The system's loader takes another file of a name that it has heard, or
+/// the same file with other bytes, for the library that it has open.
+static NAMED: LazyLock<Mutex<Named>> = LazyLock::new(Mutex::default);
+
+/// Files in the states in which they were opened.
+#[derive(Default)]
+struct Named {
+    by_name: HashMap<PathBuf, Stamp>,
+    /// After the name it goes by the file's number.
+    by_identity: HashMap<Identity, Stamp>,
+}
 
 /// Locked while it is being opened.
 type Opened = Arc<Mutex<Option<Open>>>;
@@ -105,14 +113,17 @@ fn library(file: &LibraryFile) -> Result<Open> {
 /// Whether the system's loader can tell this file by its name, now and from now on.
 fn may_go_by_name(file: &LibraryFile) -> bool {
     let mut named = NAMED.lock();
-    // After the name it goes by the file's number.
-    let same =
-        |(path, stamp): &&(PathBuf, Stamp)| path == file.path() || stamp.is_same_file(file.stamp());
-    let mut known = named.iter().filter(same).peekable();
+    let (path, stamp) = (file.path(), file.stamp());
+    let identity = stamp.identity();
+    let by_identity = identity.and_then(|identity| named.by_identity.get(&identity));
+    let mut known = named.by_name.get(path).into_iter().chain(by_identity).peekable();
     if known.peek().is_some() {
-        return known.all(|(_, stamp)| stamp == file.stamp());
+        return known.all(|known| known == stamp);
     }
-    named.push((file.path().to_owned(), file.stamp().clone()));
+    named.by_name.insert(path.to_owned(), stamp.clone());
+    if let Some(identity) = identity {
+        named.by_identity.insert(identity, stamp.clone());
+    }
     true
 }
 

@@ -19,5 +19,5 @@ mod tests;
 mod verifier;
 
 pub(crate) use library_file::LibraryFile;
-pub(crate) use stamp::Stamp;
+pub(crate) use stamp::{Identity, Stamp};
 pub(crate) use verifier::{Verdict, Verified, Verifier, manifest_of, peek};

@@ -3,11 +3,14 @@
 use std::fs::Metadata;
 use std::time::SystemTime;
 
+/// Device and number on it.
+pub(crate) type Identity = (u64, u64);
+
 /// Identity, length and times of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
-    /// Device and number on it, where the system has them.
-    identity: Option<(u64, u64)>,
+    /// Where the system has one.
+    identity: Option<Identity>,
     length: u64,
     modified: Option<SystemTime>,
     /// Seconds and nanoseconds of the last change of the file, or of what is known of it: its names,
@@ -19,6 +22,11 @@ impl Stamp {
     /// Whether these are states of one file, whatever its name.
     pub(crate) fn is_same_file(&self, other: &Self) -> bool {
         self.identity.is_some() && self.identity == other.identity
+    }
+
+    /// What all states of one file have in common, whatever its name.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        self.identity
     }
 
     /// How many bytes it has.
