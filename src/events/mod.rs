@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use async_channel::{Receiver, Sender, TrySendError};
+use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 use hotshoe_abi::{AbiEventHandler, outcome};
 use parking_lot::RwLock;
@@ -17,7 +17,8 @@ use crate::contract::{Call, Event, EventParts};
 use crate::runtime::{Background, Job};
 use crate::supervise::Port;
 
-/// How many events may wait for one subscription.
+/// How many events may wait for one subscription; a few more if several threads publish at one moment.
+/// A queue with a bound of its own would be allocated in full, 24 KiB for each subscription.
 const QUEUE: usize = 1024;
 
 /// The events of one host.
@@ -81,7 +82,7 @@ impl EventBus {
         admission: impl Admission,
     ) -> Arc<Subscription> {
         let admission: Arc<Admitting> = Arc::new(ArcSwap::from_pointee(Box::new(admission)));
-        let (queue, events) = async_channel::bounded(QUEUE);
+        let (queue, events) = async_channel::unbounded();
         let delivery = deliver(events, handler, instance.to_owned(), admission.clone());
         let job = self.background.spawn(instance, delivery);
         let subscription = Arc::new(Subscription {
@@ -126,22 +127,23 @@ impl Subscription {
     }
 
     fn offer(&self, event: Event) -> bool {
-        match self.queue.try_send(event) {
-            Ok(()) => true,
-            Err(TrySendError::Closed(_)) => false,
-            Err(TrySendError::Full(_)) => {
-                let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
-                if dropped.is_power_of_two() {
-                    tracing::warn!(
-                        plugin = self.instance,
-                        topic = self.topic,
-                        dropped,
-                        "events are dropped: the handler is slower than they come"
-                    );
-                }
-                false
-            }
+        if self.queue.len() < QUEUE {
+            // It is closed, or takes it.
+            return self.queue.try_send(event).is_ok();
         }
+        if self.queue.is_closed() {
+            return false;
+        }
+        let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+        if dropped.is_power_of_two() {
+            tracing::warn!(
+                plugin = self.instance,
+                topic = self.topic,
+                dropped,
+                "events are dropped: the handler is slower than they come"
+            );
+        }
+        false
     }
 }
 
