@@ -22,24 +22,30 @@ pub(super) const PRECISION: u8 = 4;
 /// Latencies up to 2^36 ns, a minute; beyond they count as that.
 pub(super) const LONGEST: u8 = 36;
 
-/// Counts.
+/// Counts. Most contributions are hardly ever called, and there may be thousands: what is counted of
+/// calls has its room from the first of them on.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
+    failed: OnceLock<Box<Failed>>,
+    traffic: Traffic,
+    /// One for each of a few groups of threads, because two that write to one wait for each other.
+    latency: OnceLock<Box<[OnceLock<AtomicHistogram>; LANES]>>,
+}
+
+/// Calls that were not answered.
+#[derive(Debug, Default)]
+struct Failed {
     errors: [AtomicU64; KINDS],
     dropped: AtomicU64,
     refused: [AtomicU64; Refusal::ALL.len()],
-    traffic: Traffic,
-    /// From the first timed call on; one for each of a few groups of threads, because two that write to one
-    /// wait for each other.
-    latency: [OnceLock<AtomicHistogram>; LANES],
 }
 
 impl Meter {
     /// Counts how a call ended, unless it just answered.
     pub(crate) fn ended(&self, ended: u32) {
         match (ended, outcome::kind(ended)) {
-            (outcome::DROPPED, _) => &self.dropped,
-            (_, Some(kind)) => &self.errors[index(kind)],
+            (outcome::DROPPED, _) => &self.failed().dropped,
+            (_, Some(kind)) => &self.failed().errors[index(kind)],
             _ => return,
         }
         .fetch_add(1, Ordering::Relaxed);
@@ -47,7 +53,11 @@ impl Meter {
 
     /// Counts one that was not let in.
     pub(crate) fn refuse(&self, why: Refusal) {
-        self.refused[why as usize].fetch_add(1, Ordering::Relaxed);
+        self.failed().refused[why as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn failed(&self) -> &Failed {
+        self.failed.get_or_init(Box::default)
     }
 
     /// Counts the bytes of a request and its response.
@@ -62,7 +72,8 @@ impl Meter {
 
     /// How long a call took that was timed.
     pub(crate) fn time(&self, nanos: u64) {
-        let latency = self.latency[lane()].get_or_init(|| {
+        let latency = &self.latency.get_or_init(Box::default)[lane()];
+        let latency = latency.get_or_init(|| {
             AtomicHistogram::new(PRECISION, LONGEST).expect("the precision is less than the range")
         });
         // It is no more than the longest.
@@ -71,12 +82,14 @@ impl Meter {
 
     /// Calls that came in and did not come to an answer or an error of their own.
     pub(crate) fn without_answer(&self) -> u64 {
-        let refused: u64 = self.refused.iter().map(|count| count.load(Ordering::Relaxed)).sum();
-        refused + self.dropped.load(Ordering::Relaxed)
+        let Some(failed) = self.failed.get() else { return 0 };
+        let refused: u64 = failed.refused.iter().map(|count| count.load(Ordering::Relaxed)).sum();
+        refused + failed.dropped.load(Ordering::Relaxed)
     }
 
     pub(crate) fn refused(&self) -> BTreeMap<Refusal, u64> {
-        let counts = Refusal::ALL.map(|why| (why, &self.refused[why as usize]));
+        let Some(failed) = self.failed.get() else { return BTreeMap::new() };
+        let counts = Refusal::ALL.map(|why| (why, &failed.refused[why as usize]));
         counts
             .into_iter()
             .map(|(why, count)| (why, count.load(Ordering::Relaxed)))
@@ -85,13 +98,15 @@ impl Meter {
     }
 
     pub(crate) fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.failed.get().map_or(0, |failed| failed.dropped.load(Ordering::Relaxed))
     }
 
     /// Errors by their kind's name.
     pub(crate) fn errors(&self) -> BTreeMap<&'static str, u64> {
         let mut errors = BTreeMap::new();
-        for (at, count) in self.errors.iter().enumerate() {
+        let counts =
+            self.failed.get().into_iter().flat_map(|failed| failed.errors.iter().enumerate());
+        for (at, count) in counts {
             let count = count.load(Ordering::Relaxed);
             if count > 0 {
                 // The outcome of a kind is one more than its number.
@@ -104,17 +119,16 @@ impl Meter {
 
     /// Errors that are the plugin's doing.
     pub(crate) fn failures(&self) -> u64 {
-        let kinds = self
-            .errors
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| outcome::kind(*at as u32 + 1).is_none_or(is_failing));
+        let counts =
+            self.failed.get().into_iter().flat_map(|failed| failed.errors.iter().enumerate());
+        let kinds = counts.filter(|(at, _)| outcome::kind(*at as u32 + 1).is_none_or(is_failing));
         kinds.map(|(_, count)| count.load(Ordering::Relaxed)).sum()
     }
 
     /// The timed calls of all of these, if there were any.
     pub(crate) fn histogram(meters: &[&Self]) -> Option<Histogram> {
-        let own = meters.iter().flat_map(|meter| &meter.latency).filter_map(OnceLock::get);
+        let own = meters.iter().filter_map(|meter| meter.latency.get());
+        let own = own.flat_map(|lanes| lanes.iter()).filter_map(OnceLock::get);
         let own: Vec<Histogram> = own.map(AtomicHistogram::load).collect();
         let own: Vec<&Histogram> = own.iter().collect();
         Histogram::checked_sum(&own).ok()
