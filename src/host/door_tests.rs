@@ -110,7 +110,7 @@ impl Rig {
         let context = InstanceContext::new(&core, &config, &candidate, PathBuf::new());
         let mut slot = super::slot::Slot::new(config, core.monitor.clone());
         slot.candidate = Some(candidate.clone());
-        core.slots.write().insert("it".into(), slot);
+        core.slots.write().insert("it".into(), Box::new(slot));
         Self { core, context: Arc::new(context), candidate }
     }
 

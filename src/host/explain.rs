@@ -1,6 +1,6 @@
 //! "Why is this plugin not running?", in words.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, SystemTime};
 
 use hotshoe_abi::plain::{Line, Lines, MESSAGE};
@@ -8,6 +8,7 @@ use hotshoe_abi::plain::{Line, Lines, MESSAGE};
 use super::core::Core;
 use super::info::HeapUse;
 use super::slot::Slot;
+use super::slots::Table;
 use crate::lifecycle::State;
 use crate::verify;
 
@@ -100,7 +101,7 @@ impl Core {
         text
     }
 
-    fn explain_slot(&self, slot: &Slot, slots: &BTreeMap<String, Slot>) -> String {
+    fn explain_slot(&self, slot: &Slot, slots: &Table) -> String {
         let id = &slot.id;
         match &slot.state {
             State::Active => format!("`{id}` is running"),
@@ -154,10 +155,7 @@ impl Core {
 
 /// The nearest of those that a blocked instance waits for, directly or by way of others, that does not
 /// wait itself; and who is between the two.
-fn root_of<'s>(
-    blocked: &'s Slot,
-    slots: &'s BTreeMap<String, Slot>,
-) -> Option<(&'s Slot, Vec<&'s str>)> {
+fn root_of<'s>(blocked: &'s Slot, slots: &'s Table) -> Option<(&'s Slot, Vec<&'s str>)> {
     let mut came_from: HashMap<&str, &str> = HashMap::new();
     let mut queue = VecDeque::from([blocked]);
     while let Some(slot) = queue.pop_front() {

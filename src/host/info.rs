@@ -248,7 +248,7 @@ impl Core {
     pub(super) fn infos(&self) -> Vec<PluginInfo> {
         let infos: Vec<_> = {
             let slots = self.slots.read();
-            let mut slots: Vec<&Slot> = slots.values().collect();
+            let mut slots: Vec<&Slot> = slots.values().map(|slot| &**slot).collect();
             slots.sort_by_key(|slot| (slot.running.is_none(), slot.started));
             slots.into_iter().map(|slot| self.look_at(slot)).collect()
         };

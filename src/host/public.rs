@@ -306,11 +306,12 @@ impl PluginHost {
             let (above, below): (Vec<String>, Vec<String>) = {
                 let slots = core.slots.read();
                 let rule = |slot: &&super::slot::Slot| slot.config.load.is_some();
-                let above = slots.values().filter(rule).filter(|slot| {
+                let ruled = || slots.values().map(|slot| &**slot).filter(rule);
+                let above = ruled().filter(|slot| {
                     slot.running.is_some()
                         && slot.config.load.is_some_and(|rule| load > rule.disable_above)
                 });
-                let below = slots.values().filter(rule).filter(|slot| {
+                let below = ruled().filter(|slot| {
                     slot.state == State::Disabled
                         && operation.yielded.contains(&slot.id)
                         && slot.config.load.is_some_and(|rule| load < rule.enable_below)

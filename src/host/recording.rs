@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::public::PluginHost;
-use super::slot::Slot;
 use crate::contract::{Call, Error, ErrorKind, Response, Result};
 use crate::replay::{
     Answering, EXECUTE, Reader, RecordOptions, RecordedRequest, Recorder, Recording, ReplayOptions,
@@ -121,7 +120,7 @@ impl Core {
     /// Whether it was still attached.
     fn detach(&self, id: &str, recorder: &Arc<Recorder>) -> bool {
         let mut slots = self.slots.write();
-        let running = slots.get_mut(id).and_then(|slot: &mut Slot| slot.running.as_mut());
+        let running = slots.get_mut(id).and_then(|slot| slot.running.as_mut());
         let own = running.map(|running| &mut running.recorder);
         let own = own.filter(|own| own.as_ref().is_some_and(|own| Arc::ptr_eq(own, recorder)));
         own.is_some_and(|own| own.take().is_some())

@@ -8,9 +8,12 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::slot::Slot;
 use crate::monitor::Monitor;
 
-/// All instances by id. Read by anybody, changed for moments only, never across a plugin's code.
+/// Instances by id. Boxed: a map keeps room for more of them than it has.
+pub(crate) type Table = BTreeMap<String, Box<Slot>>;
+
+/// All instances. Read by anybody, changed for moments only, never across a plugin's code.
 pub(crate) struct Slots {
-    table: RwLock<BTreeMap<String, Slot>>,
+    table: RwLock<Table>,
     monitor: Monitor,
 }
 
@@ -18,7 +21,7 @@ pub(crate) struct Slots {
 /// ask the host.
 pub(crate) struct Changing<'a> {
     /// There until this is dropped.
-    table: Option<RwLockWriteGuard<'a, BTreeMap<String, Slot>>>,
+    table: Option<RwLockWriteGuard<'a, Table>>,
     monitor: &'a Monitor,
 }
 
@@ -27,7 +30,7 @@ impl Slots {
         Self { table: RwLock::default(), monitor }
     }
 
-    pub(crate) fn read(&self) -> RwLockReadGuard<'_, BTreeMap<String, Slot>> {
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Table> {
         self.table.read()
     }
 
@@ -37,7 +40,7 @@ impl Slots {
 }
 
 impl Deref for Changing<'_> {
-    type Target = BTreeMap<String, Slot>;
+    type Target = Table;
 
     fn deref(&self) -> &Self::Target {
         self.table.as_deref().expect("it is locked while this lives")

@@ -1,6 +1,6 @@
 //! Bringing instances up: level by level, side by side within a level.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,6 +17,7 @@ use super::libraries::{InUse, User};
 use super::patrol::Beat;
 use super::plan::Intent;
 use super::slot::{Running, Slot};
+use super::slots::Table;
 use crate::config::{ConfigError, InstanceConfig, Timeouts};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::discover::{Candidate, Source};
@@ -92,7 +93,7 @@ impl Core {
         for config in intent.instances.iter().chain(&intent.disabled) {
             let slot = slots
                 .entry(config.id.clone())
-                .or_insert_with(|| Slot::new(config.clone(), self.monitor.clone()));
+                .or_insert_with(|| Box::new(Slot::new(config.clone(), self.monitor.clone())));
             if slot.running.is_none() {
                 slot.config = config.clone();
             }
@@ -133,7 +134,7 @@ impl Core {
     }
 
     /// What the resolver says against instances.
-    fn note_problems(&self, slots: &mut BTreeMap<String, Slot>) {
+    fn note_problems(&self, slots: &mut Table) {
         let found = self.found.read();
         for problem in &found.report.problems {
             for id in problem.instances() {

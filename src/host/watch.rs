@@ -135,7 +135,7 @@ impl Core {
     fn heard(self: &Arc<Self>, id: &str, started: u64, pulse: &mut Pulse, answer: Result<Health>) {
         let health = answer.unwrap_or_else(|error| Health::unhealthy(error.message()));
         let mut slots = self.slots.write();
-        let same = |slot: &&mut Slot| slot.started == started && slot.running.is_some();
+        let same = |slot: &&mut Box<Slot>| slot.started == started && slot.running.is_some();
         let Some(slot) = slots.get_mut(id).filter(same) else { return };
         if pulse.feel(health.status) {
             match (&slot.state, pulse.status) {
@@ -272,7 +272,7 @@ impl Core {
     pub(super) fn end_watch(&self) {
         #[cfg(feature = "watch")]
         self.following.end();
-        self.slots.write().values_mut().for_each(Slot::withdraw_restart);
+        self.slots.write().values_mut().for_each(|slot| slot.withdraw_restart());
         self.monitor.close();
     }
 }
@@ -322,7 +322,7 @@ mod tests {
         slot.recovery = Some(Recovery::new(RestartPolicy::default()));
         let (due, withdrawn) = async_channel::bounded(1);
         slot.recovery.as_mut().unwrap().due = Some(due);
-        core.slots.write().insert("it".into(), slot);
+        core.slots.write().insert("it".into(), Box::new(slot));
         let restarts = || core.slots.read()["it"].restarts;
         // There is no such plugin, so it fails; but it was tried.
         core.restart_as_planned("it", 1, &withdrawn).unwrap_err();
@@ -332,7 +332,7 @@ mod tests {
         let mut slot = Slot::new(InstanceConfig::new("it"), core.monitor.clone());
         slot.recovery = Some(Recovery::new(RestartPolicy::default()));
         slot.recovery.as_mut().unwrap().due = Some(due);
-        core.slots.write().insert("it".into(), slot);
+        core.slots.write().insert("it".into(), Box::new(slot));
         let other = core.clone();
         let restart = std::thread::spawn(move || other.restart_as_planned("it", 1, &withdrawn));
         core.disable(&mut operation, "it").unwrap();

@@ -253,7 +253,7 @@ impl Core {
     fn take_probation(&self, id: &str) -> Result<(Probation, Arc<Term>)> {
         self.must_know(id)?;
         let mut slots = self.slots.write();
-        let slot: Option<&mut Slot> = slots.get_mut(id);
+        let slot = slots.get_mut(id);
         let taken = slot.and_then(|slot| {
             let serving = slot.running.as_ref()?.term.clone();
             Some((slot.probation.take()?, serving))
