@@ -1,7 +1,9 @@
 //! The plugins in a directory.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::thread::ScopedJoinHandle;
 
 use hotshoe_abi::plain::Line;
 
@@ -48,11 +50,41 @@ pub(crate) fn scan(directory: &Path, verifier: &Verifier) -> Result<Found> {
         }
     }
     paths.sort();
-    let mut found = Found::default();
-    for path in paths {
-        look_at(path, verifier, &mut found);
-    }
-    Ok(found)
+    Ok(look_at_all(&paths, verifier))
+}
+
+/// On all cores: where every byte counts, that takes longer than all else of a start.
+fn look_at_all(paths: &[PathBuf], verifier: &Verifier) -> Found {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let share = paths.len().div_ceil(cores).max(1);
+    let look = |paths: &[PathBuf]| {
+        let mut found = Found::default();
+        paths.iter().for_each(|path| look_at(path.clone(), verifier, &mut found));
+        found
+    };
+    let mut shares = paths.chunks(share);
+    let own = shares.next().unwrap_or_default();
+    std::thread::scope(|scope| {
+        let others: Vec<_> = shares
+            .map(|share| {
+                let thread = std::thread::Builder::new().name("hotshoe-verify".into());
+                (share, thread.spawn_scoped(scope, move || look(share)))
+            })
+            .collect();
+        let mut found = look(own);
+        for (share, thread) in others {
+            let more = match thread.map(ScopedJoinHandle::join) {
+                Ok(Ok(more)) => more,
+                Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                // There are no more threads: one does.
+                Err(_) => look(share),
+            };
+            found.candidates.extend(more.candidates);
+            found.refused.extend(more.refused);
+            found.ignored.extend(more.ignored);
+        }
+        found
+    })
 }
 
 /// Whether this is the name of a library. None begins with a dot: so tools call files that they have

@@ -14,7 +14,7 @@
 //! again for loading; what is found then must be what was verified.
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -48,6 +48,15 @@ struct Inner {
     path: PathBuf,
     stamp: Stamp,
     bytes: Bytes,
+}
+
+/// The bytes of a file, which nobody else can change any more.
+#[derive(Debug)]
+pub(super) enum Final {
+    /// In a sealed copy, to be loaded.
+    Sealed(File),
+    /// To be looked at only: too many copies wait for being loaded.
+    Read(Vec<u8>),
 }
 
 /// Where the bytes are that were verified.
@@ -89,10 +98,15 @@ impl LibraryFile {
         Self::on_disk(path.to_owned(), Stamp::of(&std::fs::metadata(path).unwrap()))
     }
 
-    /// A file whose bytes, with this digest, were copied to `copy`.
-    pub(super) fn sealed(path: PathBuf, stamp: Stamp, copy: File, digest: [u8; 32]) -> Self {
-        let length = copy.metadata().map_or(u64::MAX, |metadata| metadata.len());
-        let held = WAITING.permit(length).map(|permit| (Arc::new(copy), permit));
+    /// A file with this digest, of which these bytes are loaded and no others.
+    pub(super) fn sealed(path: PathBuf, stamp: Stamp, bytes: Final, digest: [u8; 32]) -> Self {
+        let held = match bytes {
+            Final::Sealed(copy) => {
+                let length = copy.metadata().map_or(u64::MAX, |metadata| metadata.len());
+                WAITING.permit(length).map(|permit| (Arc::new(copy), permit))
+            }
+            Final::Read(_) => None,
+        };
         let bytes = Bytes::Sealed(digest, Mutex::new(held));
         Self(Arc::new(Inner { path, stamp, bytes }))
     }
@@ -156,6 +170,7 @@ impl LibraryFile {
         let (copy, found) = self.read_unchanged(|file| seal(file, self.path(), |_| {}))?;
         // Another one that was made meanwhile has the same bytes.
         let _ = digest.set(found);
+        let copy = Final::Sealed(copy);
         Ok(Self::sealed(self.path().to_owned(), self.stamp().clone(), copy, found))
     }
 
@@ -252,6 +267,32 @@ pub(super) fn not_opened(path: &Path, error: &std::io::Error) -> Error {
         .with_help(help)
 }
 
+/// Takes the bytes of a file, as they are now. Each piece goes through `also`, and all of them through
+/// SHA-256.
+///
+/// # Errors
+/// As for [`seal`].
+pub(super) fn take(
+    file: &mut File,
+    path: &Path,
+    also: impl FnMut(&[u8]),
+) -> Result<(Final, [u8; 32])> {
+    let length = length_of(file)?;
+    if WAITING.has_room(length) {
+        return seal(file, path, also).map(|(copy, digest)| (Final::Sealed(copy), digest));
+    }
+    // It will be copied for loading. A copy that is thrown away would cost as much as all else here.
+    let mut bytes = Vec::with_capacity(length as usize);
+    let digest = read_all(file, Some(&mut bytes), also)?;
+    Ok((Final::Read(bytes), digest))
+}
+
+/// How many bytes a file has, all of which are to be read.
+fn length_of(file: &File) -> Result<u64> {
+    let length = file.metadata().describe_as(ErrorKind::Io, "its size cannot be read")?.len();
+    check_length(length).map(|()| length)
+}
+
 /// Copies a file into memory, for good: afterwards nobody can change the copy. Each piece goes
 /// through `also`, and all of them through SHA-256.
 ///
@@ -275,11 +316,10 @@ pub(super) fn seal(
 /// [`ErrorKind::InvalidPlugin`] if it is larger than [`LARGEST`], [`ErrorKind::Io`].
 pub(super) fn read_all(
     file: &mut File,
-    mut copy: Option<&mut File>,
+    mut copy: Option<&mut dyn Write>,
     mut also: impl FnMut(&[u8]),
 ) -> Result<[u8; 32]> {
-    let length = file.metadata().describe_as(ErrorKind::Io, "its size cannot be read")?.len();
-    check_length(length)?;
+    length_of(file)?;
     // Whoever looked at the headers left it somewhere.
     file.rewind().describe_as(ErrorKind::Io, "the file cannot be read from its beginning")?;
     let mut hash = Sha256::new();
@@ -299,7 +339,7 @@ pub(super) fn read_all(
         hash.update(piece);
         also(piece);
         if let Some(copy) = &mut copy {
-            std::io::Write::write_all(copy, piece)
+            copy.write_all(piece)
                 .describe_as(ErrorKind::Io, "the file cannot be copied into memory")?;
         }
     }
@@ -341,6 +381,13 @@ struct Permit {
 impl Waiting {
     const fn none() -> Self {
         Self { copies: AtomicUsize::new(0), bytes: AtomicU64::new(0) }
+    }
+
+    /// Whether one more may wait, as things are now.
+    fn has_room(&self, bytes: u64) -> bool {
+        let before = self.bytes.load(Ordering::Relaxed);
+        before.saturating_add(bytes) <= MOST_WAITING
+            && self.copies.load(Ordering::Relaxed) < descriptors() / 4
     }
 
     fn permit(&'static self, bytes: u64) -> Option<Permit> {
@@ -394,6 +441,23 @@ mod tests {
         assert_eq!(copy.copied().unwrap().digest(), Some(digest));
         let error = looked_at.copied().unwrap_err();
         assert!(error.message().contains("exchanged or changed"), "{error}");
+    }
+
+    /// As where too many copies wait.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn bytes_that_were_only_looked_at_are_copied_for_loading_if_the_file_still_has_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("libquota.so");
+        std::fs::write(&path, "one build").unwrap();
+        let digest = <[u8; 32]>::from(Sha256::digest("one build"));
+        let stamp = LibraryFile::mapped_from(&path).stamp().clone();
+        let file = LibraryFile::sealed(path.clone(), stamp, Final::Read(Vec::new()), digest);
+        let mut text = String::new();
+        file.reopen().unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "one build");
+        std::fs::write(&path, "another").unwrap();
+        assert!(file.to_load().unwrap_err().message().contains("exchanged or changed"));
     }
 
     #[cfg(target_os = "linux")]
@@ -452,6 +516,7 @@ mod tests {
         assert!(WAITING.permit(1).is_none());
         drop(large);
         let some = WAITING.permit(MOST_WAITING - 10).expect("it fits");
+        assert!(!WAITING.has_room(11) && WAITING.has_room(10));
         assert!(WAITING.permit(11).is_none());
         assert!(WAITING.permit(10).is_some(), "what was refused does not count");
         drop(some);

@@ -7,7 +7,7 @@ use object::ReadCache;
 
 use super::compatible::check_build;
 use super::elf::{Inspected, Inspection, inspect};
-use super::library_file::{self, LibraryFile};
+use super::library_file::{self, Final, LibraryFile};
 use super::regular;
 use super::signature::{Claim, Keys};
 use super::stamp::Stamp;
@@ -199,10 +199,10 @@ impl Verifier {
                 signature.update(piece);
             }
         };
-        let (digest, sealed) = match self.policy.load_from {
+        let (digest, bytes) = match self.policy.load_from {
             from if copy || from == LoadFrom::Memory => {
-                let (copy, digest) = library_file::seal(&mut file, path, update)?;
-                (digest, Some(copy))
+                let (bytes, digest) = library_file::take(&mut file, path, update)?;
+                (digest, Some(bytes))
             }
             _ => (library_file::read_all(&mut file, None, &mut update)?, None),
         };
@@ -210,7 +210,12 @@ impl Verifier {
             signature.finish()?;
         }
         // Read once more, from bytes that are final now.
-        let found = match read(sealed.as_ref().unwrap_or(&file))? {
+        let found = match &bytes {
+            Some(Final::Sealed(copy)) => read(copy),
+            Some(Final::Read(bytes)) => inspect(bytes.as_slice(), bytes.len() as u64),
+            None => read(&file),
+        };
+        let found = match found? {
             Inspection::Plugin(found) if found.manifest.id == id => found,
             _ => {
                 return Err(Error::new(
@@ -224,8 +229,8 @@ impl Verifier {
         };
         self.check(&found)?;
         self.check_pin(&found.manifest, digest)?;
-        let file = match sealed {
-            Some(copy) => LibraryFile::sealed(path.to_owned(), stamp, copy, digest),
+        let file = match bytes {
+            Some(bytes) => LibraryFile::sealed(path.to_owned(), stamp, bytes, digest),
             None => LibraryFile::on_disk(path.to_owned(), stamp),
         };
         Ok(Verified { manifest: found.manifest, file, warning })
