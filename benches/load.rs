@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use futures_lite::future::block_on;
 use hotshoe::config::{Config, Sha256};
 use hotshoe::{Call, PluginHost, Result};
+use nix::time::{ClockId, clock_gettime};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use sha2::Digest;
 use support::median;
@@ -85,8 +86,8 @@ fn main() -> Result<()> {
 
 fn print(rounds: &[[Figures; VARIANTS.len()]]) {
     println!(
-        "| | time | ratio | per plugin | slowest | resident | private per plugin | ratio |\n\
-         | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+        "| | time | ratio | CPU time | ratio | per plugin | slowest | resident | private per plugin \
+         | ratio |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     );
     for (at, variant) in VARIANTS.iter().enumerate() {
         let of = |read: fn(&Figures) -> f64| median(rounds.iter().map(|r| read(&r[at])).collect());
@@ -95,10 +96,13 @@ fn print(rounds: &[[Figures; VARIANTS.len()]]) {
             median(ratios.collect())
         };
         println!(
-            "| {} | {:.0} ms | {:.2} | {:.0} µs | {:.1} ms | {:.0} MB | {:.0} KiB | {:.2} |",
+            "| {} | {:.0} ms | {:.2} | {:.0} ms | {:.2} | {:.0} µs | {:.1} ms | {:.0} MB | {:.0} KiB \
+             | {:.2} |",
             variant.name,
             of(|f| f.millis),
             ratio(|f| f.millis),
+            of(|f| f.cpu),
+            ratio(|f| f.cpu),
             of(|f| f.millis * 1e3 / f.plugins),
             of(|f| f.slowest),
             of(|f| f.resident) / 1e3,
@@ -268,6 +272,8 @@ fn millis(time: Duration) -> f64 {
 struct Figures {
     plugins: f64,
     millis: f64,
+    /// Of all threads: a busy machine hardly changes it.
+    cpu: f64,
     /// From opening to started.
     slowest: f64,
     /// Pages that are in memory.
@@ -282,8 +288,8 @@ struct Figures {
 impl Figures {
     /// For the parent.
     fn line(&self) -> String {
-        let Self { plugins, millis, slowest, resident, private, executing, stopping } = self;
-        format!("{plugins} {millis} {slowest} {resident} {private} {executing} {stopping}")
+        let Self { plugins, millis, cpu, slowest, resident, private, executing, stopping } = self;
+        format!("{plugins} {millis} {cpu} {slowest} {resident} {private} {executing} {stopping}")
     }
 
     fn read(line: &str) -> Self {
@@ -292,6 +298,7 @@ impl Figures {
         Self {
             plugins: next(),
             millis: next(),
+            cpu: next(),
             slowest: next(),
             resident: next(),
             private: next(),
@@ -304,6 +311,7 @@ impl Figures {
 /// Measures from its start to its stop.
 struct Meter {
     begin: Instant,
+    cpu: f64,
     resident: f64,
     private: f64,
 }
@@ -311,20 +319,27 @@ struct Meter {
 impl Meter {
     fn start() -> Self {
         let (resident, private) = memory();
-        Self { begin: Instant::now(), resident, private }
+        Self { begin: Instant::now(), cpu: cpu(), resident, private }
     }
 
     fn stop(self, plugins: usize) -> Figures {
-        let millis = millis(self.begin.elapsed());
+        let (millis, cpu) = (millis(self.begin.elapsed()), cpu() - self.cpu);
         let (resident, private) = memory();
         Figures {
             plugins: plugins as f64,
             millis,
+            cpu,
             resident: resident - self.resident,
             private: private - self.private,
             ..Figures::default()
         }
     }
+}
+
+/// The time that this process had of processors.
+fn cpu() -> f64 {
+    let time = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).expect("the system has this clock");
+    millis(time.into())
 }
 
 /// Resident and private memory.
