@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -30,8 +31,9 @@ pub struct Body {
 #[sabi(kind(Prefix(prefix_ref = BodyVTableRef)))]
 #[sabi(missing_field(option))]
 struct BodyVTable {
-    /// The whole content at once, if it is there already; the body is empty afterwards.
-    take_full: unsafe extern "C" fn(*mut ()) -> ROption<AbiBytes>,
+    /// The whole content at once, if it is there already: then this is the end of the body, otherwise it
+    /// stays.
+    take_whole: unsafe extern "C" fn(*mut ()) -> ROption<AbiBytes>,
     poll_chunk: unsafe extern "C" fn(*mut (), &AbiWaker) -> AbiPoll<ROption<AbiBytes>>,
     /// The exact length in bytes, `u64::MAX` if it is not known.
     len: unsafe extern "C" fn(*const ()) -> u64,
@@ -108,10 +110,11 @@ impl Body {
 
     /// The content, if it is there as a whole already (no stream); without a copy.
     pub fn into_full(self) -> std::result::Result<Bytes, Self> {
-        // SAFETY: the table belongs to the data; `&mut self` makes the access exclusive.
-        match unsafe { (self.vtable.take_full())(self.data) } {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the table belongs to the data, which is not touched again if the content comes out.
+        match unsafe { (this.vtable.take_whole())(this.data) } {
             ROption::RSome(bytes) => Ok(bytes.into()),
-            ROption::RNone => Err(self),
+            ROption::RNone => Err(ManuallyDrop::into_inner(this)),
         }
     }
 
@@ -201,7 +204,7 @@ impl From<&'static [u8]> for Body {
 
 const EMPTY: BodyVTableRef = {
     const FIELDS: &WithMetadata<BodyVTable> = &WithMetadata::new(BodyVTable {
-        take_full: empty_take,
+        take_whole: empty_whole,
         poll_chunk: empty_poll,
         len: empty_len,
         drop: empty_drop,
@@ -209,7 +212,7 @@ const EMPTY: BodyVTableRef = {
     BodyVTableRef(FIELDS.static_as_prefix())
 };
 
-unsafe extern "C" fn empty_take(_: *mut ()) -> ROption<AbiBytes> {
+unsafe extern "C" fn empty_whole(_: *mut ()) -> ROption<AbiBytes> {
     ROption::RSome(AbiBytes::new())
 }
 
@@ -227,7 +230,7 @@ unsafe extern "C" fn empty_drop(_: *mut ()) {}
 
 const FULL: BodyVTableRef = {
     const FIELDS: &WithMetadata<BodyVTable> = &WithMetadata::new(BodyVTable {
-        take_full,
+        take_whole,
         poll_chunk: full_poll,
         len: full_len,
         drop: full_drop,
@@ -235,13 +238,13 @@ const FULL: BodyVTableRef = {
     BodyVTableRef(FIELDS.static_as_prefix())
 };
 
-unsafe extern "C" fn take_full(data: *mut ()) -> ROption<AbiBytes> {
-    // SAFETY: in this table the data is a boxed `Bytes` of this library, lent exclusively.
-    ROption::RSome(std::mem::take(unsafe { &mut *data.cast::<Bytes>() }).into())
+unsafe extern "C" fn take_whole(data: *mut ()) -> ROption<AbiBytes> {
+    // SAFETY: in this table the data is a boxed `Bytes` of this library, which nobody touches again.
+    ROption::RSome(AbiBytes::of_boxed(unsafe { Box::from_raw(data.cast::<Bytes>()) }))
 }
 
 unsafe extern "C" fn full_poll(data: *mut (), _: &AbiWaker) -> AbiPoll<ROption<AbiBytes>> {
-    // SAFETY: as in `take_full`.
+    // SAFETY: in this table the data is a boxed `Bytes` of this library, lent exclusively.
     let bytes = std::mem::take(unsafe { &mut *data.cast::<Bytes>() });
     let chunk = if bytes.is_empty() { ROption::RNone } else { ROption::RSome(bytes.into()) };
     AbiPoll::Done(chunk)
@@ -276,14 +279,14 @@ impl<S: BodyStream> Streaming<S> {
 
     staticref! {
         const VTABLE: WithMetadata<BodyVTable> = WithMetadata::new(BodyVTable {
-            take_full: Self::take_full,
+            take_whole: Self::take_whole,
             poll_chunk: Self::poll_chunk,
             len: Self::len,
             drop: Self::drop,
         });
     }
 
-    unsafe extern "C" fn take_full(_: *mut ()) -> ROption<AbiBytes> {
+    unsafe extern "C" fn take_whole(_: *mut ()) -> ROption<AbiBytes> {
         ROption::RNone
     }
 

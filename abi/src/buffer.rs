@@ -53,6 +53,12 @@ impl AbiBytes {
         }
     }
 
+    /// Bytes that are in a box already.
+    pub(crate) fn of_boxed(bytes: Box<Bytes>) -> Self {
+        let (start, len) = (bytes.as_ptr(), bytes.len());
+        Self { start, len, owner: Box::into_raw(bytes).cast(), vtable: SHARED }
+    }
+
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
         // SAFETY: `start` and `len` describe memory that `owner` keeps alive.
@@ -120,11 +126,7 @@ impl Drop for AbiBytes {
 
 impl From<Bytes> for AbiBytes {
     fn from(bytes: Bytes) -> Self {
-        if bytes.is_empty() {
-            return Self::new();
-        }
-        let (start, len) = (bytes.as_ptr(), bytes.len());
-        Self { start, len, owner: Box::into_raw(Box::new(bytes)).cast(), vtable: SHARED }
+        if bytes.is_empty() { Self::new() } else { Self::of_boxed(Box::new(bytes)) }
     }
 }
 

@@ -83,6 +83,9 @@ impl Call {
 
     /// Starts a description that has all of this one, to be changed.
     pub fn edit(&self) -> CallBuilder {
+        if self.data.is_null() {
+            return Self::builder();
+        }
         CallBuilder(Data {
             request_id: self.request_id().map(Into::into),
             user_id: self.user_id().map(Into::into),

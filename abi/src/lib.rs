@@ -52,6 +52,7 @@ mod handler;
 mod log;
 mod module;
 mod object;
+mod pairs;
 mod parts;
 pub mod plain;
 mod plugin;
@@ -62,6 +63,7 @@ mod services;
 mod storage;
 mod task;
 mod telling;
+mod typed;
 mod waker;
 
 pub use body::{Body, BodyStream};

@@ -4,8 +4,7 @@
 //! A host puts its HTTP library's own types behind a request, so that nothing is converted on the
 //! way into a plugin; what a plugin asks for is read when it asks.
 
-use bytes::Bytes;
-
+use crate::pairs::Pairs;
 use crate::{Body, Call};
 
 /// A header's name (lower case) and value.
@@ -27,14 +26,19 @@ pub trait RequestParts: Send + Sync + 'static {
     fn query(&self) -> Option<&str>;
     /// Replaces path and query.
     fn set_target(&mut self, path: &str, query: Option<&str>);
-    /// The first value of a header, by lower-case name.
+    /// The first value of a header, by its name in whichever case.
     fn header(&self, name: &str) -> Option<&[u8]>;
     /// The header at a position, each value of a repeated header by itself.
     fn header_at(&self, index: usize) -> Option<HeaderPair<'_>>;
-    /// Removes all values of a header, by lower-case name.
+    /// Removes all values of a header, by its name in whichever case.
     fn remove_header(&mut self, name: &str);
-    /// Adds a value to a header, by lower-case name.
+    /// Adds a value to a header, by its name in whichever case.
     fn append_header(&mut self, name: &str, value: &[u8]);
+    /// Replaces all values of a header, by its name in whichever case.
+    fn set_header(&mut self, name: &str, value: &[u8]) {
+        self.remove_header(name);
+        self.append_header(name, value);
+    }
     /// The parameter of the matched route at a position.
     fn param_at(&self, index: usize) -> Option<(&str, &str)>;
     /// Adds a parameter of the matched route.
@@ -60,14 +64,19 @@ pub trait ResponseParts: Send + Sync + 'static {
     fn status(&self) -> u16;
     /// Replaces the status.
     fn set_status(&mut self, status: u16);
-    /// The first value of a header, by lower-case name.
+    /// The first value of a header, by its name in whichever case.
     fn header(&self, name: &str) -> Option<&[u8]>;
     /// The header at a position, each value of a repeated header by itself.
     fn header_at(&self, index: usize) -> Option<HeaderPair<'_>>;
-    /// Removes all values of a header, by lower-case name.
+    /// Removes all values of a header, by its name in whichever case.
     fn remove_header(&mut self, name: &str);
-    /// Adds a value to a header, by lower-case name.
+    /// Adds a value to a header, by its name in whichever case.
     fn append_header(&mut self, name: &str, value: &[u8]);
+    /// Replaces all values of a header, by its name in whichever case.
+    fn set_header(&mut self, name: &str, value: &[u8]) {
+        self.remove_header(name);
+        self.append_header(name, value);
+    }
     /// The entry of the free map at a position.
     fn metadata_at(&self, index: usize) -> Option<(&str, &str)>;
     /// Puts an entry into the free map, replacing one of the same key.
@@ -80,35 +89,13 @@ pub trait ResponseParts: Send + Sync + 'static {
     fn set_body(&mut self, body: Body);
 }
 
-/// Headers in the order in which they were added.
-#[derive(Default)]
-pub(crate) struct PlainHeaders(Vec<(Box<str>, Bytes)>);
-
-impl PlainHeaders {
-    fn get(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|(has, _)| **has == *name).map(|(_, value)| &**value)
-    }
-
-    fn at(&self, index: usize) -> Option<HeaderPair<'_>> {
-        self.0.get(index).map(|(name, value)| (&**name, &**value))
-    }
-
-    fn remove(&mut self, name: &str) {
-        self.0.retain(|(has, _)| **has != *name);
-    }
-
-    fn append(&mut self, name: &str, value: &[u8]) {
-        self.0.push((name.into(), Bytes::copy_from_slice(value)));
-    }
-}
-
 /// A request in plain fields.
 #[derive(Default)]
 pub(crate) struct PlainRequest {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: Option<String>,
-    pub(crate) headers: PlainHeaders,
+    pub(crate) headers: Pairs,
     pub(crate) params: Vec<(String, String)>,
     pub(crate) call: Call,
     pub(crate) body: Body,
@@ -149,7 +136,7 @@ impl RequestParts for PlainRequest {
     }
 
     fn append_header(&mut self, name: &str, value: &[u8]) {
-        self.headers.append(name, value);
+        self.headers.append_lower_case(name, value);
     }
 
     fn param_at(&self, index: usize) -> Option<(&str, &str)> {
@@ -184,8 +171,8 @@ impl RequestParts for PlainRequest {
 /// A response in plain fields.
 pub(crate) struct PlainResponse {
     pub(crate) status: u16,
-    pub(crate) headers: PlainHeaders,
-    pub(crate) metadata: Vec<(String, String)>,
+    pub(crate) headers: Pairs,
+    pub(crate) metadata: Pairs,
     pub(crate) body: Body,
 }
 
@@ -211,16 +198,16 @@ impl ResponseParts for PlainResponse {
     }
 
     fn append_header(&mut self, name: &str, value: &[u8]) {
-        self.headers.append(name, value);
+        self.headers.append_lower_case(name, value);
     }
 
     fn metadata_at(&self, index: usize) -> Option<(&str, &str)> {
-        self.metadata.get(index).map(|(key, value)| (&**key, &**value))
+        self.metadata.text_at(index)
     }
 
     fn set_metadata(&mut self, key: &str, value: &str) {
-        self.metadata.retain(|(has, _)| has != key);
-        self.metadata.push((key.to_owned(), value.to_owned()));
+        self.metadata.remove_exact(key);
+        self.metadata.append(key, value.as_bytes());
     }
 
     fn body_len(&self) -> Option<u64> {

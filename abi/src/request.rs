@@ -1,6 +1,5 @@
 //! A request as a handle: what is behind it stays where it was made.
 
-use std::any::TypeId;
 use std::fmt;
 
 use abi_stable::StableAbi;
@@ -9,13 +8,13 @@ use abi_stable::sabi_types::{RMut, RRef};
 use abi_stable::staticref;
 use abi_stable::std_types::{ROption, RSlice, RStr, Tuple2};
 
-use crate::guard::contain;
 use crate::parts::PlainRequest;
+use crate::typed::{Typed, drop_typed};
 use crate::{Body, Call, RequestParts};
 
 /// A request to a route, through middleware.
 ///
-/// Header names are compared in lower case. Reading asks the library that made the request, so
+/// Header names are compared in whichever case. Reading asks the library that made the request, so
 /// only what is asked for costs anything.
 ///
 /// ```
@@ -49,6 +48,7 @@ struct RequestVTable {
     header_at: unsafe extern "C" fn(RRef<'_, ()>, usize) -> Pair<'_, RSlice<'_, u8>>,
     remove_header: unsafe extern "C" fn(RMut<'_, ()>, RStr<'_>),
     append_header: unsafe extern "C" fn(RMut<'_, ()>, RStr<'_>, RSlice<'_, u8>),
+    set_header: unsafe extern "C" fn(RMut<'_, ()>, RStr<'_>, RSlice<'_, u8>),
     param_at: unsafe extern "C" fn(RRef<'_, ()>, usize) -> Pair<'_, RStr<'_>>,
     add_param: unsafe extern "C" fn(RMut<'_, ()>, RStr<'_>, RStr<'_>),
     call: unsafe extern "C" fn(RRef<'_, ()>) -> &Call,
@@ -89,31 +89,21 @@ impl Request {
     /// A request over any type that answers for one.
     pub fn from_parts<P: RequestParts>(parts: P) -> Self {
         Self {
-            data: Box::into_raw(Box::new(Boxed {
-                head: Head { type_id: TypeId::of::<P>(), drop: drop_boxed::<P> },
-                parts,
-            }))
-            .cast(),
+            data: Typed::into_raw(parts),
             vtable: RequestVTableRef(Table::<P>::VTABLE.as_prefix()),
         }
     }
 
     /// The parts, if this library made the request from exactly this type.
     pub fn into_parts<P: RequestParts>(self) -> Result<P, Self> {
-        // The address of a generic function tells no types apart: two that do the same may be one
-        // after optimisation, and one may be there twice. So all of this library's requests share
-        // one function, and the type is in the box.
-        if !std::ptr::fn_addr_eq(self.vtable.drop(), drop_parts as unsafe extern "C" fn(_)) {
-            return Err(self);
+        // SAFETY: the function is that of the table, and the data is given up.
+        match unsafe { Typed::from_raw(self.data, self.vtable.drop()) } {
+            Some(parts) => {
+                std::mem::forget(self);
+                Ok(parts)
+            }
+            None => Err(self),
         }
-        // SAFETY: the request was made by `from_parts` of this library, so its data begins so.
-        if unsafe { (*self.data.cast::<Head>()).type_id } != TypeId::of::<P>() {
-            return Err(self);
-        }
-        let this = std::mem::ManuallyDrop::new(self);
-        // SAFETY: the data is the box that `from_parts::<P>` made; it is moved out once.
-        let boxed = unsafe { Box::from_raw(this.data.cast::<Boxed<P>>()) };
-        Ok(boxed.parts)
     }
 
     /// The method, upper case.
@@ -152,12 +142,10 @@ impl Request {
 
     /// The first value of a header.
     pub fn header_bytes(&self, name: &str) -> Option<&[u8]> {
-        with_lower_case(name, |name| {
-            // SAFETY: see `set_method`.
-            unsafe { (self.vtable.header())(self.shared(), name.into()) }
-        })
-        .into_option()
-        .map(|value| value.as_slice())
+        // SAFETY: see `set_method`.
+        unsafe { (self.vtable.header())(self.shared(), name.into()) }
+            .into_option()
+            .map(|value| value.as_slice())
     }
 
     /// All headers, names in lower case, each value of a repeated one by itself.
@@ -170,26 +158,24 @@ impl Request {
 
     /// Replaces all values of a header.
     pub fn set_header(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        self.remove_header(name);
-        self.append_header(name, value);
+        // SAFETY: see `set_method`.
+        unsafe {
+            (self.vtable.set_header())(self.exclusive(), name.into(), value.as_ref().into());
+        }
     }
 
     /// Adds a value to a header.
     pub fn append_header(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        let vtable = self.vtable;
-        let this = self.exclusive();
-        with_lower_case(name, |name| {
-            // SAFETY: see `set_method`.
-            unsafe { (vtable.append_header())(this, name.into(), value.as_ref().into()) }
-        });
+        // SAFETY: see `set_method`.
+        unsafe {
+            (self.vtable.append_header())(self.exclusive(), name.into(), value.as_ref().into());
+        }
     }
 
     /// Removes all values of a header.
     pub fn remove_header(&mut self, name: &str) {
-        let vtable = self.vtable;
-        let this = self.exclusive();
         // SAFETY: see `set_method`.
-        with_lower_case(name, |name| unsafe { (vtable.remove_header())(this, name.into()) });
+        unsafe { (self.vtable.remove_header())(self.exclusive(), name.into()) }
     }
 
     /// A parameter of the matched route, such as `user_id` of `/users/{user_id}`, percent-decoded.
@@ -259,15 +245,6 @@ impl Request {
     }
 }
 
-/// Header names are usually written in lower case; only others need a copy.
-pub(crate) fn with_lower_case<T>(name: &str, f: impl FnOnce(&str) -> T) -> T {
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        f(&name.to_ascii_lowercase())
-    } else {
-        f(name)
-    }
-}
-
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Header values and bodies may hold secrets: names only.
@@ -294,7 +271,7 @@ impl RequestBuilder {
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        with_lower_case(name, |name| self.0.append_header(name, value.as_ref()));
+        self.0.append_header(name, value.as_ref());
         self
     }
 
@@ -318,49 +295,21 @@ impl RequestBuilder {
     }
 }
 
-/// What a request of this library points at, whatever its parts are.
-#[repr(C)]
-struct Head {
-    type_id: TypeId,
-    drop: unsafe fn(*mut ()),
-}
-
-#[repr(C)]
-struct Boxed<P> {
-    head: Head,
-    parts: P,
-}
-
-/// # Safety
-/// `object` is the box that `from_parts::<P>` made; called once.
-unsafe fn drop_boxed<P>(object: *mut ()) {
-    // SAFETY: by contract.
-    drop(unsafe { Box::from_raw(object.cast::<Boxed<P>>()) });
-}
-
-/// The `drop` of every request of this library, and of no other's.
-unsafe extern "C" fn drop_parts(object: *mut ()) {
-    // SAFETY: in this table the data was made by `from_parts` of this library.
-    let drop = unsafe { (*object.cast::<Head>()).drop };
-    // SAFETY: it belongs to the box; a handle drops its data once.
-    contain(|| unsafe { drop(object) });
-}
-
 /// The table of a request over `P`.
 struct Table<P>(P);
 
 /// # Safety
-/// The object is a `Boxed<P>` of this library, lent by a live handle.
+/// The object is a `Typed<P>` of this library, lent by a live handle.
 unsafe fn parts<'a, P>(object: RRef<'a, ()>) -> &'a P {
     // SAFETY: by contract.
-    &unsafe { object.transmute_into_ref::<Boxed<P>>() }.parts
+    &unsafe { object.transmute_into_ref::<Typed<P>>() }.parts
 }
 
 /// # Safety
-/// The object is a `Boxed<P>` of this library, lent exclusively by a live handle.
+/// The object is a `Typed<P>` of this library, lent exclusively by a live handle.
 unsafe fn parts_mut<'a, P>(object: RMut<'a, ()>) -> &'a mut P {
     // SAFETY: by contract.
-    &mut unsafe { object.transmute_into_mut::<Boxed<P>>() }.parts
+    &mut unsafe { object.transmute_into_mut::<Typed<P>>() }.parts
 }
 
 // SAFETY, for every function of this table: it is reached only through a `Request` that
@@ -378,6 +327,7 @@ impl<P: RequestParts> Table<P> {
             header_at: Self::header_at,
             remove_header: Self::remove_header,
             append_header: Self::append_header,
+            set_header: Self::set_header,
             param_at: Self::param_at,
             add_param: Self::add_param,
             call: Self::call,
@@ -385,7 +335,7 @@ impl<P: RequestParts> Table<P> {
             body_len: Self::body_len,
             take_body: Self::take_body,
             set_body: Self::set_body,
-            drop: drop_parts,
+            drop: drop_typed,
         });
     }
 
@@ -436,6 +386,10 @@ impl<P: RequestParts> Table<P> {
         value: RSlice<'_, u8>,
     ) {
         unsafe { parts_mut::<P>(object) }.append_header(name.as_str(), value.as_slice());
+    }
+
+    unsafe extern "C" fn set_header(object: RMut<'_, ()>, name: RStr<'_>, value: RSlice<'_, u8>) {
+        unsafe { parts_mut::<P>(object) }.set_header(name.as_str(), value.as_slice());
     }
 
     unsafe extern "C" fn param_at(object: RRef<'_, ()>, index: usize) -> Pair<'_, RStr<'_>> {

@@ -8,9 +8,9 @@ use abi_stable::sabi_types::{RMut, RRef};
 use abi_stable::staticref;
 use abi_stable::std_types::{ROption, RSlice, RStr, Tuple2};
 
-use crate::guard::contain;
-use crate::parts::{PlainHeaders, PlainResponse};
-use crate::request::with_lower_case;
+use crate::pairs::Pairs;
+use crate::parts::PlainResponse;
+use crate::typed::{Typed, drop_typed};
 use crate::{Body, ResponseParts};
 
 /// The answer to a [`Request`](crate::Request).
@@ -42,6 +42,7 @@ struct ResponseVTable {
     header_at: unsafe extern "C" fn(RRef<'_, ()>, usize) -> Pair<'_, RSlice<'_, u8>>,
     remove_header: unsafe extern "C" fn(RMut<'_, ()>, RStr<'_>),
     append_header: unsafe extern "C" fn(RMut<'_, ()>, RStr<'_>, RSlice<'_, u8>),
+    set_header: unsafe extern "C" fn(RMut<'_, ()>, RStr<'_>, RSlice<'_, u8>),
     metadata_at: unsafe extern "C" fn(RRef<'_, ()>, usize) -> Pair<'_, RStr<'_>>,
     set_metadata: unsafe extern "C" fn(RMut<'_, ()>, RStr<'_>, RStr<'_>),
     body_len: unsafe extern "C" fn(RRef<'_, ()>) -> ROption<u64>,
@@ -61,8 +62,8 @@ impl Response {
     pub fn new(status: u16) -> Self {
         Self::from_parts(PlainResponse {
             status,
-            headers: PlainHeaders::default(),
-            metadata: Vec::new(),
+            headers: Pairs::default(),
+            metadata: Pairs::default(),
             body: Body::empty(),
         })
     }
@@ -82,8 +83,20 @@ impl Response {
     /// A response over any type that answers for one.
     pub fn from_parts<P: ResponseParts>(parts: P) -> Self {
         Self {
-            data: Box::into_raw(Box::new(parts)).cast(),
+            data: Typed::into_raw(parts),
             vtable: ResponseVTableRef(Table::<P>::VTABLE.as_prefix()),
+        }
+    }
+
+    /// The parts, if this library made the response from exactly this type.
+    pub fn into_parts<P: ResponseParts>(self) -> Result<P, Self> {
+        // SAFETY: the function is that of the table, and the data is given up.
+        match unsafe { Typed::from_raw(self.data, self.vtable.drop()) } {
+            Some(parts) => {
+                std::mem::forget(self);
+                Ok(parts)
+            }
+            None => Err(self),
         }
     }
 
@@ -106,12 +119,10 @@ impl Response {
 
     /// The first value of a header.
     pub fn header_bytes(&self, name: &str) -> Option<&[u8]> {
-        with_lower_case(name, |name| {
-            // SAFETY: see `status`.
-            unsafe { (self.vtable.header())(self.shared(), name.into()) }
-        })
-        .into_option()
-        .map(|value| value.as_slice())
+        // SAFETY: see `status`.
+        unsafe { (self.vtable.header())(self.shared(), name.into()) }
+            .into_option()
+            .map(|value| value.as_slice())
     }
 
     /// All headers, names in lower case, each value of a repeated one by itself.
@@ -124,8 +135,10 @@ impl Response {
 
     /// Replaces all values of a header.
     pub fn set_header(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        self.remove_header(name);
-        self.append_header(name, value);
+        // SAFETY: see `status`.
+        unsafe {
+            (self.vtable.set_header())(self.exclusive(), name.into(), value.as_ref().into());
+        }
     }
 
     /// [`set_header`](Self::set_header), in a chain.
@@ -137,20 +150,16 @@ impl Response {
 
     /// Adds a value to a header.
     pub fn append_header(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        let vtable = self.vtable;
-        let this = self.exclusive();
-        with_lower_case(name, |name| {
-            // SAFETY: see `status`.
-            unsafe { (vtable.append_header())(this, name.into(), value.as_ref().into()) }
-        });
+        // SAFETY: see `status`.
+        unsafe {
+            (self.vtable.append_header())(self.exclusive(), name.into(), value.as_ref().into());
+        }
     }
 
     /// Removes all values of a header.
     pub fn remove_header(&mut self, name: &str) {
-        let vtable = self.vtable;
-        let this = self.exclusive();
         // SAFETY: see `status`.
-        with_lower_case(name, |name| unsafe { (vtable.remove_header())(this, name.into()) });
+        unsafe { (self.vtable.remove_header())(self.exclusive(), name.into()) }
     }
 
     /// The free map that goes back to the caller beside the answer.
@@ -229,17 +238,17 @@ impl Drop for Response {
 struct Table<P>(P);
 
 /// # Safety
-/// The object is a `P` of this library, lent by a live handle.
+/// The object is a `Typed<P>` of this library, lent by a live handle.
 unsafe fn parts<'a, P>(object: RRef<'a, ()>) -> &'a P {
     // SAFETY: by contract.
-    unsafe { object.transmute_into_ref() }
+    &unsafe { object.transmute_into_ref::<Typed<P>>() }.parts
 }
 
 /// # Safety
-/// The object is a `P` of this library, lent exclusively by a live handle.
+/// The object is a `Typed<P>` of this library, lent exclusively by a live handle.
 unsafe fn parts_mut<'a, P>(object: RMut<'a, ()>) -> &'a mut P {
     // SAFETY: by contract.
-    unsafe { object.transmute_into_mut() }
+    &mut unsafe { object.transmute_into_mut::<Typed<P>>() }.parts
 }
 
 // SAFETY, for every function of this table: it is reached only through a `Response` that
@@ -255,12 +264,13 @@ impl<P: ResponseParts> Table<P> {
             header_at: Self::header_at,
             remove_header: Self::remove_header,
             append_header: Self::append_header,
+            set_header: Self::set_header,
             metadata_at: Self::metadata_at,
             set_metadata: Self::set_metadata,
             body_len: Self::body_len,
             take_body: Self::take_body,
             set_body: Self::set_body,
-            drop: Self::drop,
+            drop: drop_typed,
         });
     }
 
@@ -298,6 +308,10 @@ impl<P: ResponseParts> Table<P> {
         unsafe { parts_mut::<P>(object) }.append_header(name.as_str(), value.as_slice());
     }
 
+    unsafe extern "C" fn set_header(object: RMut<'_, ()>, name: RStr<'_>, value: RSlice<'_, u8>) {
+        unsafe { parts_mut::<P>(object) }.set_header(name.as_str(), value.as_slice());
+    }
+
     unsafe extern "C" fn metadata_at(object: RRef<'_, ()>, index: usize) -> Pair<'_, RStr<'_>> {
         unsafe { parts::<P>(object) }
             .metadata_at(index)
@@ -319,10 +333,5 @@ impl<P: ResponseParts> Table<P> {
 
     unsafe extern "C" fn set_body(object: RMut<'_, ()>, body: Body) {
         unsafe { parts_mut::<P>(object) }.set_body(body);
-    }
-
-    unsafe extern "C" fn drop(object: *mut ()) {
-        let parts = unsafe { Box::from_raw(object.cast::<P>()) };
-        contain(|| drop(parts));
     }
 }

@@ -9,7 +9,7 @@ use crate::guard::contain;
 
 /// A waker of whoever polls, seen from another library.
 #[repr(C)]
-#[derive(StableAbi)]
+#[derive(Clone, Copy, StableAbi)]
 pub(crate) struct AbiWaker {
     waker: *const (),
     vtable: WakerVTableRef,
@@ -30,8 +30,15 @@ struct WakerVTable {
 
 impl AbiWaker {
     /// Lends `waker`; valid as long as the borrow, which is one poll.
+    ///
+    /// One that was lent to this library is handed on as it is. Otherwise what waits at the end of a chain of
+    /// middleware would have a waker in a waker for each of them.
     #[inline]
     pub(crate) fn lend(waker: &Waker) -> Self {
+        if std::ptr::eq(waker.vtable(), &LENT) {
+            // SAFETY: in this table the pointer is an `AbiWaker` that is valid as long as `waker`.
+            return unsafe { *waker.data().cast::<Self>() };
+        }
         Self { waker: std::ptr::from_ref(waker).cast(), vtable: VTABLE }
     }
 
