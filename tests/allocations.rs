@@ -183,3 +183,17 @@ fn an_execution_allocates_as_often_whatever_is_configured() {
     });
     assert_eq!(all, plain);
 }
+
+#[test]
+fn a_middleware_that_a_request_passes_takes_two_allocations() {
+    let host = PluginHost::builder().linked(["bench-chain"]).build().unwrap();
+    let report = host.start().wait().unwrap();
+    assert!(report.is_complete(), "{report}");
+    let [one, five, _] = bench_chain::CHAINS.map(|(_, path)| {
+        allocations(|| {
+            let request = Request::builder("POST", path).build();
+            assert_eq!(block_on(host.handle(request)).unwrap().status(), 200);
+        })
+    });
+    assert_eq!(five - one, 4 * 2 * CALLS, "its future, and that of what comes after it");
+}

@@ -5,14 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hotshoe_abi::{AbiFuture, AbiHandler, AbiMiddleware, Chain, outcome};
+use smallvec::SmallVec;
 
-use super::Routes;
-use super::guard::{AsItIs, Link, LinkClock, Watching};
+use super::guard::{AsItIs, Link, LinkClock, LinkState, Watching};
 use super::routes::Matched;
+use super::table::{Line, Table};
 use crate::config::FailurePolicy;
 use crate::contract::{ErrorKind, Request, Response, Result};
 use crate::replay::Track;
 use crate::supervise::Port;
+
+/// Makes a handler's answer one of the library that the request came from, signed: middleware that changes it
+/// then does so where it is sent.
+pub(super) type Adopt = fn(Response, &Arc<HandlerEntry>) -> Response;
 
 /// A handler in force.
 pub(crate) struct HandlerEntry {
@@ -31,9 +36,14 @@ pub(crate) struct HandlerEntry {
 
 impl HandlerEntry {
     /// For middleware that tells who answered, such as an access log.
-    fn sign(&self, response: &mut Response) {
-        response.set_metadata("plugin_id", &self.instance);
-        response.set_metadata("version", &self.version);
+    pub(super) fn sign(&self, response: &mut Response) {
+        for (key, value) in self.signature() {
+            response.set_metadata(key, value);
+        }
+    }
+
+    pub(super) fn signature(&self) -> [(&str, &str); 2] {
+        [("plugin_id", &self.instance), ("version", &self.version)]
     }
 
     /// The same, of an instance that ends.
@@ -122,14 +132,32 @@ impl MiddlewareEntry {
             None => pattern == path,
         })
     }
+
+    /// Whether it applies to all paths of a route, or to none of them; neither if it depends on the path.
+    pub(super) fn applies_to_route(&self, route: &str) -> Option<bool> {
+        let Some(parameter) = route.find('{') else { return Some(self.applies(route)) };
+        let known = &route[..parameter];
+        let start_of =
+            |pattern: &String| pattern.strip_suffix('*').map(|start| known.starts_with(start));
+        if self.paths.iter().any(|pattern| start_of(pattern) == Some(true)) {
+            return Some(true);
+        }
+        let none = !self.paths.iter().any(|pattern| pattern.starts_with(known));
+        none.then_some(false)
+    }
 }
 
 /// The links of one request. Only its own: a request that takes long must not keep what other
 /// instances contributed to the table that it met.
 pub(super) struct Links {
-    pub(super) middleware: Vec<Link>,
+    line: Line,
+    states: States,
     end: Matched,
+    adopt: Option<Adopt>,
 }
+
+/// One for each middleware, without an allocation of their own for as many as there usually are.
+pub(super) type States = SmallVec<[LinkState; 6]>;
 
 /// The way of one request.
 pub(super) struct Way(Arc<Links>);
@@ -137,16 +165,15 @@ pub(super) struct Way(Arc<Links>);
 impl Way {
     /// Finds the route, and the middleware for its path: one that rewrites the path changes
     /// neither.
-    pub(super) fn of(request: &mut Request, routes: &Routes) -> Self {
-        let end = routes.find(request);
-        let middleware = routes.middleware_for(request.path()).map(Link::new).collect();
-        Self(Arc::new(Links { middleware, end }))
+    pub(super) fn of(request: &mut Request, table: &Table, adopt: Option<Adopt>) -> Self {
+        let (end, line, states) = table.way(request);
+        Self(Arc::new(Links { line, states, end, adopt }))
     }
 
     /// Runs the chain. Its beginning needs no box: nothing is before it that crosses.
     pub(super) async fn run(self, request: Request) -> Result<Response> {
         let Self(links) = self;
-        match links.middleware.first() {
+        match links.get(0) {
             None => links.end(request).await,
             Some(link) if !link.is_guarded() => links.pass(0, request).await,
             // In one all the same, so that the others keep no room for it.
@@ -169,9 +196,18 @@ impl Chain for Links {
 }
 
 impl Links {
+    fn get(&self, at: usize) -> Option<Link<'_>> {
+        Some(Link::new(self.line.get(at)?, self.states.get(at)?))
+    }
+
+    /// A link that is there.
+    pub(super) fn link(&self, at: usize) -> Link<'_> {
+        Link::new(&self.line[at], &self.states[at])
+    }
+
     /// The link before `position`.
-    fn before(&self, position: usize) -> Option<&Link> {
-        self.middleware.get(position.wrapping_sub(1))
+    fn before(&self, position: usize) -> Option<Link<'_>> {
+        self.get(position.wrapping_sub(1))
     }
 
     #[inline(never)]
@@ -181,7 +217,7 @@ impl Links {
         request: Request,
     ) -> AbiFuture<'static, Response> {
         let at = position - 1;
-        let link = &self.middleware[at];
+        let link = self.link(at);
         if let Err(error) = link.passes_on_once() {
             return AbiFuture::ready(Err(error));
         }
@@ -199,7 +235,7 @@ impl Links {
         request: Request,
         watching: W,
     ) -> AbiFuture<'static, Response> {
-        match self.middleware.get(position) {
+        match self.get(position) {
             None => watching.watch(move || async move {
                 let mut answer = self.end(request).await;
                 self.passed_on(position, &mut answer);
@@ -240,15 +276,17 @@ impl Links {
                 let mut response = answer.await?;
                 let sent = response.body_len();
                 entry.port.count_bytes(received.unwrap_or_default(), sent.unwrap_or_default());
-                if !self.middleware.is_empty() {
-                    entry.sign(&mut response);
+                match self.adopt {
+                    _ if self.line.is_empty() => {}
+                    Some(adopt) => response = adopt(response, entry),
+                    None => entry.sign(&mut response),
                 }
                 Ok(response)
             }
             Matched::Pool(pool) => {
                 // In a box, so that requests to others keep no room for it.
                 let (mut response, entry) = Box::pin(pool.handle(request)).await?;
-                if !self.middleware.is_empty() {
+                if !self.line.is_empty() {
                     entry.sign(&mut response);
                 }
                 Ok(response)

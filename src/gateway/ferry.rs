@@ -50,8 +50,8 @@ enum Load {
 }
 
 impl Ferry {
-    fn link(&self) -> &Link {
-        &self.links.middleware[self.at]
+    fn link(&self) -> Link<'_> {
+        self.links.link(self.at)
     }
 
     /// The request, for the middleware; `copy` makes what is left behind.

@@ -26,8 +26,14 @@ const NOT_YET: u32 = u32::MAX - 1;
 const UNDER_WAY: u32 = outcome::DROPPED;
 
 /// A middleware on the way of one request.
-pub(super) struct Link {
-    entry: Arc<MiddlewareEntry>,
+#[derive(Clone, Copy)]
+pub(super) struct Link<'a> {
+    first: &'a Arc<MiddlewareEntry>,
+    state: &'a LinkState,
+}
+
+/// What one request has come to at a link.
+pub(super) struct LinkState {
     /// How what comes after it ended, or one of the two above.
     after: AtomicU32,
     /// Only where there is more to do about it than to hand on its answer.
@@ -55,25 +61,31 @@ struct Failed {
     at_the_door: bool,
 }
 
-impl Link {
-    /// One middleware; `others` of its pool may stand in for it, one after the other.
-    pub(super) fn new((entry, others): (Arc<MiddlewareEntry>, Vec<Arc<MiddlewareEntry>>)) -> Self {
+impl LinkState {
+    /// That of one middleware; `others` of its pool may stand in for it, one after the other.
+    pub(super) fn new(entry: &MiddlewareEntry, others: Vec<Arc<MiddlewareEntry>>) -> Self {
         let guarded = entry.passing != Passing::Plain || !others.is_empty();
         let guard = guarded.then(|| Box::new(Guard { others, ..Guard::default() }));
-        Self { entry, after: AtomicU32::new(NOT_YET), guard }
+        Self { after: AtomicU32::new(NOT_YET), guard }
+    }
+}
+
+impl<'a> Link<'a> {
+    pub(super) fn new(first: &'a Arc<MiddlewareEntry>, state: &'a LinkState) -> Self {
+        Self { first, state }
     }
 
-    pub(super) fn entry(&self) -> &Arc<MiddlewareEntry> {
-        let Some(guard) = &self.guard else { return &self.entry };
+    pub(super) fn entry(self) -> &'a Arc<MiddlewareEntry> {
+        let Some(guard) = &self.state.guard else { return self.first };
         match guard.chosen.load(Ordering::Acquire) {
-            0 => &self.entry,
+            0 => self.first,
             chosen => &guard.others[chosen - 1],
         }
     }
 
     /// Whether there is another one of its pool, which is the one from now on.
-    fn choose_another(&self) -> bool {
-        let Some(guard) = &self.guard else { return false };
+    fn choose_another(self) -> bool {
+        let Some(guard) = &self.state.guard else { return false };
         let next = guard.chosen.load(Ordering::Acquire) + 1;
         let there = next <= guard.others.len();
         if there {
@@ -82,7 +94,7 @@ impl Link {
         there
     }
 
-    pub(super) fn passing(&self) -> Passing {
+    pub(super) fn passing(self) -> Passing {
         match self.entry().passing {
             Passing::Plain if self.is_guarded() => Passing::Guarded,
             passing => passing,
@@ -90,36 +102,40 @@ impl Link {
     }
 
     /// Whether a request may go on without it.
-    fn is_open(&self) -> bool {
+    fn is_open(self) -> bool {
         self.entry().failure == FailurePolicy::Open
     }
 
     /// Whether there is more to do about it than to hand on its answer.
-    pub(super) fn is_guarded(&self) -> bool {
-        self.guard.is_some()
+    pub(super) fn is_guarded(self) -> bool {
+        self.state.guard.is_some()
     }
 
-    fn guard(&self) -> &Guard {
-        self.guard.as_ref().expect("whoever asks knows that it is guarded")
+    fn guard(self) -> &'a Guard {
+        self.state.guard.as_ref().expect("whoever asks knows that it is guarded")
     }
 
     /// Its time, where it has some of its own.
-    pub(super) fn time(&self) -> &OwnTime {
+    pub(super) fn time(self) -> &'a OwnTime {
         &self.guard().time
     }
 
     /// What comes after it is about to be called.
-    pub(super) fn passes_on(&self) {
-        self.after.store(UNDER_WAY, Ordering::Release);
+    pub(super) fn passes_on(self) {
+        self.state.after.store(UNDER_WAY, Ordering::Release);
     }
 
     /// The same where somebody else might have called that already.
     ///
     /// # Errors
     /// The request went on without the link.
-    pub(super) fn passes_on_once(&self) -> Result<()> {
-        let first =
-            self.after.compare_exchange(NOT_YET, UNDER_WAY, Ordering::AcqRel, Ordering::Acquire);
+    pub(super) fn passes_on_once(self) -> Result<()> {
+        let first = self.state.after.compare_exchange(
+            NOT_YET,
+            UNDER_WAY,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
         first.map(drop).map_err(|_| {
             Error::new(
                 ErrorKind::IllegalState,
@@ -129,15 +145,15 @@ impl Link {
     }
 
     /// What comes after it has answered.
-    pub(super) fn passed_on(&self, answer: &mut Result<Response>) {
+    pub(super) fn passed_on(self, answer: &mut Result<Response>) {
         let ended = answered(answer);
         if self.is_guarded() && self.is_open() {
             self.keep(answer);
         }
-        self.after.store(ended, Ordering::Release);
+        self.state.after.store(ended, Ordering::Release);
     }
 
-    fn keep(&self, answer: &mut Result<Response>) {
+    fn keep(self, answer: &mut Result<Response>) {
         let copy = match answer {
             Ok(response) => copy_of_response(response).map(Ok),
             Err(error) => Some(Err(error.clone())),
@@ -146,17 +162,17 @@ impl Link {
     }
 
     /// What came after it has answered, if that could be kept.
-    fn kept(&self) -> Option<Result<Response>> {
+    fn kept(self) -> Option<Result<Response>> {
         self.guard().kept.lock().take()
     }
 
     /// How its call ended, by its answer: as far as that is its own doing.
-    fn outcome(&self, answer: &Result<Response>) -> u32 {
+    fn outcome(self, answer: &Result<Response>) -> u32 {
         self.own(answered(answer))
     }
 
-    fn own(&self, ended: u32) -> u32 {
-        let of_others = match self.after.load(Ordering::Acquire) {
+    fn own(self, ended: u32) -> u32 {
+        let of_others = match self.state.after.load(Ordering::Acquire) {
             NOT_YET | outcome::DONE => false,
             // It has lost patience with what comes after it.
             UNDER_WAY => ended == outcome::failed(ErrorKind::Timeout),
@@ -173,7 +189,7 @@ impl Link {
     ///
     /// # Errors
     /// It could not answer.
-    fn answer(&self, answer: Result<Response>) -> Result<Result<Response>> {
+    fn answer(self, answer: Result<Response>) -> Result<Result<Response>> {
         let Err(error) = answer else { return Ok(answer) };
         let ended = outcome::failed(error.kind());
         // What others have answered is not said to be its error.
@@ -191,7 +207,7 @@ type Again<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 impl Links {
     /// Through a link without limit that no request passes when it is broken.
     pub(super) async fn pass(self: &Arc<Self>, at: usize, request: Request) -> Result<Response> {
-        let link = &self.middleware[at];
+        let link = self.link(at);
         let next = Next::new(self.clone(), at + 1);
         let call = link
             .entry()
@@ -222,7 +238,7 @@ impl Links {
         at: usize,
         request: Request,
     ) -> Result<Response> {
-        let tried = match self.middleware[at].entry().port.lane() {
+        let tried = match self.link(at).entry().port.lane() {
             Some(lane) => self.try_pass_on_lane(at, request, &lane).await,
             // It does not serve; and if it does after all, it has a lane the next time.
             None => self.try_pass(at, request).await,
@@ -236,7 +252,7 @@ impl Links {
     /// What becomes of a request that a middleware could not answer.
     fn go_on(self: &Arc<Self>, at: usize, failed: Failed) -> Again<'_> {
         Box::pin(async move {
-            let link = &self.middleware[at];
+            let link = self.link(at);
             let Failed { error, request, at_the_door } = failed;
             let request = match request {
                 Some(request) if at_the_door && link.choose_another() => {
@@ -255,7 +271,7 @@ impl Links {
                 error = %error,
                 "a request goes on without a middleware that could not answer"
             );
-            match (link.after.load(Ordering::Acquire), request) {
+            match (link.state.after.load(Ordering::Acquire), request) {
                 (NOT_YET, Some(request)) => self.clone().run(at + 1, request).await,
                 (NOT_YET | UNDER_WAY, _) => Err(closed(error)),
                 _ => link.kept().unwrap_or_else(|| Err(closed(error))),
@@ -268,7 +284,7 @@ impl Links {
         at: usize,
         request: Request,
     ) -> Result<Result<Response>, Failed> {
-        let link = &self.middleware[at];
+        let link = self.link(at);
         let next = Next::new(self.clone(), at + 1);
         // Until the middleware takes it; then a copy, if it may be needed and can be had.
         let mut request = Some(request);
@@ -298,7 +314,7 @@ impl Links {
         request: Request,
         lane: &Lane,
     ) -> Result<Result<Response>, Failed> {
-        let link = &self.middleware[at];
+        let link = self.link(at);
         let port = &link.entry().port;
         let shore = Shore::new(self.clone(), at, request);
         let open = link.is_open();
@@ -366,7 +382,7 @@ impl LinkClock {
     }
 
     fn time(&self) -> &OwnTime {
-        &self.links.middleware[self.at].guard().time
+        &self.links.link(self.at).guard().time
     }
 }
 

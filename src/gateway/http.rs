@@ -1,7 +1,8 @@
 //! The host's routes as a `tower` service over the `http` crate's types.
 //!
 //! Nothing is converted on the way in: the `http` crate's own parts are behind the request that
-//! plugins see. On the way out the headers are copied once.
+//! plugins see. On the way out the headers are copied once, right behind the handler: what middleware adds to
+//! them is added to the `http` crate's own.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -10,32 +11,36 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use ::http::request::Parts;
-use ::http::{HeaderName, HeaderValue, StatusCode};
+use ::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use super::Gateway;
+use super::names::header_name;
+use super::{Gateway, HandlerEntry};
 use crate::contract::{
-    Body, BodyStream, Call, Error, ErrorKind, HeaderPair, Request, RequestParts, Response, Result,
+    Body, BodyStream, Call, Error, ErrorKind, HeaderPair, Request, RequestParts, Response,
+    ResponseParts, Result,
 };
+
+type MakeCall = dyn Fn(&Parts) -> Call + Send + Sync;
 
 /// The host's routes as a `tower` service, such as axum's `fallback_service` takes.
 #[derive(Clone)]
 pub struct GatewayService {
     gateway: Arc<Gateway>,
-    call: Arc<dyn Fn(&Parts) -> Call + Send + Sync>,
+    call: Option<Arc<MakeCall>>,
 }
 
 impl GatewayService {
     pub(crate) fn new(gateway: Arc<Gateway>) -> Self {
-        Self { gateway, call: Arc::new(|_| Call::none()) }
+        Self { gateway, call: None }
     }
 
     /// Tells plugins who calls: `call` makes the circumstances of a call from a request's head.
     /// Put what the connection knows there, such as the peer's address under the key `peer`.
     #[must_use]
     pub fn with_call(mut self, call: impl Fn(&Parts) -> Call + Send + Sync + 'static) -> Self {
-        self.call = Arc::new(call);
+        self.call = Some(Arc::new(call));
         self
     }
 }
@@ -56,8 +61,9 @@ where
     fn call(&mut self, request: ::http::Request<B>) -> Self::Future {
         let gateway = self.gateway.clone();
         let (parts, body) = request.into_parts();
-        let call = (self.call)(&parts);
-        Box::pin(async move { Ok(export(gateway.respond(import(parts, body, call)).await)) })
+        let call = self.call.as_ref().map_or_else(Call::none, |call| call(&parts));
+        let request = import(parts, body, call);
+        Box::pin(async move { Ok(export(gateway.respond_for(request, Some(adopt)).await)) })
     }
 }
 
@@ -73,20 +79,136 @@ where
     Request::from_parts(HttpRequest { parts, params: Vec::new(), call, body })
 }
 
-fn export(mut response: Response) -> ::http::Response<HttpBody> {
-    let body = HttpBody(response.take_body());
-    let mut out = ::http::Response::new(body);
-    *out.status_mut() =
-        StatusCode::from_u16(response.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in response.headers() {
-        // A header that is none was a plugin's mistake; the answer is still worth sending.
-        let pair = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value));
-        if let (Ok(name), Ok(value)) = pair {
-            // Nor is one that is too many.
-            let _ = out.headers_mut().try_append(name, value);
+fn adopt(mut response: Response, entry: &Arc<HandlerEntry>) -> Response {
+    let metadata: Vec<_> =
+        response.metadata().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let by_handler = !metadata.is_empty();
+    let mut adopted = Response::from_parts(HttpResponse {
+        status: response.status(),
+        headers: headers_of(&response),
+        body: response.take_body(),
+        signed: (!by_handler).then(|| entry.clone()),
+        metadata,
+    });
+    if by_handler {
+        entry.sign(&mut adopted);
+    }
+    adopted
+}
+
+fn export(response: Response) -> ::http::Response<HttpBody> {
+    let (status, headers, body) = match response.into_parts::<HttpResponse>() {
+        Ok(HttpResponse { status, headers, body, .. }) => (status, headers, body),
+        Err(mut other) => (other.status(), headers_of(&other), other.take_body()),
+    };
+    let content = match body.into_full() {
+        Ok(bytes) => Content::Full(bytes),
+        Err(stream) => Content::Stream(stream),
+    };
+    let mut out = ::http::Response::new(HttpBody(content));
+    *out.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *out.headers_mut() = headers;
+    out
+}
+
+fn headers_of(response: &Response) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    response.headers().for_each(|(name, value)| append(&mut headers, name, value));
+    headers
+}
+
+/// A header that is none was a plugin's mistake; the rest is still worth sending. Nor is one that is too many:
+/// beyond some ten thousand there is no place for more.
+fn append(headers: &mut HeaderMap, name: &str, value: &[u8]) {
+    if let (Some(name), Ok(value)) = (header_name(name), HeaderValue::from_bytes(value)) {
+        let _ = headers.try_append(name, value);
+    }
+}
+
+fn set(headers: &mut HeaderMap, name: &str, value: &[u8]) {
+    let Some(name) = header_name(name) else { return };
+    match HeaderValue::from_bytes(value) {
+        Ok(value) => {
+            let _ = headers.try_insert(name, value);
+        }
+        Err(_) => {
+            headers.remove(name);
         }
     }
-    out
+}
+
+fn pair_at(headers: &HeaderMap, index: usize) -> Option<HeaderPair<'_>> {
+    let (name, value) = headers.iter().nth(index)?;
+    Some((name.as_str(), value.as_bytes()))
+}
+
+/// The `http` crate's headers behind a response.
+struct HttpResponse {
+    status: u16,
+    headers: HeaderMap,
+    body: Body,
+    /// By whom it is; nothing else is in the free map then.
+    signed: Option<Arc<HandlerEntry>>,
+    metadata: Vec<(String, String)>,
+}
+
+impl ResponseParts for HttpResponse {
+    fn status(&self) -> u16 {
+        self.status
+    }
+
+    fn set_status(&mut self, status: u16) {
+        self.status = status;
+    }
+
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.get(name).map(HeaderValue::as_bytes)
+    }
+
+    fn header_at(&self, index: usize) -> Option<HeaderPair<'_>> {
+        pair_at(&self.headers, index)
+    }
+
+    fn remove_header(&mut self, name: &str) {
+        self.headers.remove(name);
+    }
+
+    fn append_header(&mut self, name: &str, value: &[u8]) {
+        append(&mut self.headers, name, value);
+    }
+
+    fn set_header(&mut self, name: &str, value: &[u8]) {
+        set(&mut self.headers, name, value);
+    }
+
+    fn metadata_at(&self, index: usize) -> Option<(&str, &str)> {
+        match &self.signed {
+            Some(entry) => entry.signature().get(index).copied(),
+            None => self.metadata.get(index).map(|(key, value)| (&**key, &**value)),
+        }
+    }
+
+    fn set_metadata(&mut self, key: &str, value: &str) {
+        if let Some(entry) = self.signed.take() {
+            let signature =
+                entry.signature().map(|(key, value)| (key.to_owned(), value.to_owned()));
+            self.metadata.extend(signature);
+        }
+        self.metadata.retain(|(has, _)| has != key);
+        self.metadata.push((key.to_owned(), value.to_owned()));
+    }
+
+    fn body_len(&self) -> Option<u64> {
+        self.body.len()
+    }
+
+    fn take_body(&mut self) -> Body {
+        std::mem::take(&mut self.body)
+    }
+
+    fn set_body(&mut self, body: Body) {
+        self.body = body;
+    }
 }
 
 /// The `http` crate's parts behind a request.
@@ -131,8 +253,7 @@ impl RequestParts for HttpRequest {
     }
 
     fn header_at(&self, index: usize) -> Option<HeaderPair<'_>> {
-        let (name, value) = self.parts.headers.iter().nth(index)?;
-        Some((name.as_str(), value.as_bytes()))
+        pair_at(&self.parts.headers, index)
     }
 
     fn remove_header(&mut self, name: &str) {
@@ -140,11 +261,11 @@ impl RequestParts for HttpRequest {
     }
 
     fn append_header(&mut self, name: &str, value: &[u8]) {
-        let pair = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value));
-        if let (Ok(name), Ok(value)) = pair {
-            // Beyond some ten thousand headers there is no place for more.
-            let _ = self.parts.headers.try_append(name, value);
-        }
+        append(&mut self.parts.headers, name, value);
+    }
+
+    fn set_header(&mut self, name: &str, value: &[u8]) {
+        set(&mut self.parts.headers, name, value);
     }
 
     fn param_at(&self, index: usize) -> Option<(&str, &str)> {
@@ -213,7 +334,13 @@ where
 
 /// A plugin's body on its way to the HTTP library.
 #[derive(Debug)]
-pub struct HttpBody(Body);
+pub struct HttpBody(Content);
+
+#[derive(Debug)]
+enum Content {
+    Full(Bytes),
+    Stream(Body),
+}
 
 impl http_body::Body for HttpBody {
     type Data = Bytes;
@@ -223,15 +350,30 @@ impl http_body::Body for HttpBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>>>> {
-        self.0.poll_chunk(context).map(|chunk| chunk.map(|data| data.map(Frame::data)).transpose())
+        match &mut self.0 {
+            Content::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Content::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Stream(body) => {
+                let chunk = body.poll_chunk(context);
+                chunk.map(|chunk| chunk.map(|data| data.map(Frame::data)).transpose())
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        match &self.0 {
+            Content::Full(bytes) => bytes.is_empty(),
+            Content::Stream(body) => body.is_empty(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.len().map_or_else(SizeHint::default, SizeHint::with_exact)
+        match &self.0 {
+            Content::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Stream(body) => {
+                body.len().map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
+        }
     }
 }
 

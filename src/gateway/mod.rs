@@ -8,14 +8,18 @@ mod ferry;
 mod guard;
 #[cfg(feature = "tower")]
 mod http;
+#[cfg(feature = "tower")]
+mod names;
 mod pool;
 mod routes;
+mod table;
 
 #[cfg(feature = "tower")]
 pub use self::http::{GatewayService, HttpBody};
+use chain::{Adopt, Way, answered};
 pub(crate) use chain::{HandlerEntry, MiddlewareEntry, Passing};
-use chain::{Way, answered};
 pub(crate) use routes::{Entries, Routes};
+use table::Table;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -24,6 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use hotshoe_abi::plain::Line;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use crate::contract::{Error, ErrorKind, Request, Response, Result};
 use crate::replay::{Recorder, Track};
@@ -32,25 +37,33 @@ use crate::runtime::Timekeeper;
 /// The routes of one host.
 pub(crate) struct Gateway {
     draft: Mutex<Routes>,
-    current: ArcSwap<Routes>,
+    current: ArcSwap<Table>,
     time: Timekeeper,
     ids: RequestIds,
 }
 
 /// Request ids: a random number of this host, and one that counts up.
 struct RequestIds {
-    host: u64,
+    /// With a hyphen behind it.
+    host: String,
     count: AtomicU64,
 }
 
 impl RequestIds {
     fn new() -> Self {
         let host = RandomState::new().hash_one(std::process::id());
-        Self { host, count: AtomicU64::new(0) }
+        Self { host: format!("{host:016x}-"), count: AtomicU64::new(0) }
     }
 
+    /// Each request needs one, and `format!` would take longer than all routing.
     fn next(&self) -> String {
-        format!("{:016x}-{:x}", self.host, self.count.fetch_add(1, Ordering::Relaxed))
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        let digits = count.checked_ilog(16).unwrap_or_default() + 1;
+        let mut id = String::with_capacity(self.host.len() + digits as usize);
+        id.push_str(&self.host);
+        let digit = |at| char::from_digit((count >> (4 * at) & 0xf) as u32, 16);
+        id.extend((0..digits).rev().filter_map(digit));
+        id
     }
 }
 
@@ -68,7 +81,7 @@ impl Gateway {
     /// is behind ports.
     pub(crate) fn publish(&self) {
         let draft = self.draft.lock();
-        self.current.store(Arc::new(draft.clone()));
+        self.current.store(Arc::new(Table::new(draft.clone())));
     }
 
     /// Has the calls of an instance's handlers taken down that were mounted by this start, at once.
@@ -92,9 +105,9 @@ impl Gateway {
         // Whoever publishes holds it, too.
         let mut draft = self.draft.lock();
         draft.retrack(&change);
-        let mut current = Routes::clone(&self.current.load());
+        let mut current = self.current.load().routes().clone();
         current.retrack(&change);
-        self.current.store(Arc::new(current));
+        self.current.store(Arc::new(Table::new(current)));
     }
 
     /// Sends a request to the handler of one instance, past middleware; none if it has none for such a
@@ -104,7 +117,7 @@ impl Gateway {
         instance: &str,
         mut request: Request,
     ) -> Option<Result<Response>> {
-        let entry = self.current.load().handler_of(instance, &mut request)?;
+        let entry = self.current.load().routes().handler_of(instance, &mut request)?;
         Some(entry.port.ask(move |handler| handler.handle(request), answered).await)
     }
 
@@ -114,8 +127,12 @@ impl Gateway {
     /// What the handler reports, and middleware that refuses the request; [`ErrorKind::Unavailable`] if
     /// middleware could not answer; [`ErrorKind::Timeout`] at the call's deadline, and when the handler
     /// has taken `call_timeout`.
-    pub(crate) async fn handle(&self, mut request: Request) -> Result<Response> {
-        let way = Way::of(&mut request, &self.current.load());
+    pub(crate) async fn handle(&self, request: Request) -> Result<Response> {
+        self.handle_for(request, None).await
+    }
+
+    async fn handle_for(&self, mut request: Request, adopt: Option<Adopt>) -> Result<Response> {
+        let way = Way::of(&mut request, &self.current.load(), adopt);
         match request.call().remaining() {
             None => way.run(request).await,
             // In a box, so that requests without a deadline keep no room for it.
@@ -129,21 +146,30 @@ impl Gateway {
     /// [`handle`](Self::handle), with errors turned into responses.
     ///
     /// A request without an id gets one, so that all that is logged about it can be found.
-    pub(crate) async fn respond(&self, mut request: Request) -> Response {
+    pub(crate) async fn respond(&self, request: Request) -> Response {
+        self.respond_for(request, None).await
+    }
+
+    /// [`respond`](Self::respond) for whoever sends responses of a kind of its own.
+    async fn respond_for(&self, mut request: Request, adopt: Option<Adopt>) -> Response {
         if request.call().request_id().is_none() {
             let call = request.call().edit().request_id(self.ids.next()).build();
             request.set_call(call);
         }
-        // What a failure needs of the request, which is gone by then: a share, and one copy of both texts.
+        // What a failure needs of the request, which is gone by then: a share, and one copy of both texts,
+        // for which there mostly is room here.
         let call = request.call().clone();
         let method = request.method().len();
-        let target = [request.method(), request.path()].concat();
-        match self.handle(request).await {
+        let mut target = SmallVec::<[u8; 64]>::from_slice(request.method().as_bytes());
+        target.extend_from_slice(request.path().as_bytes());
+        match self.handle_for(request, adopt).await {
             Ok(response) => response,
             Err(error) => {
                 let status = status_of(error.kind());
                 let (method, path) = target.split_at(method);
-                let (method, path) = (Line(method), Line(path));
+                let (method, path) =
+                    (String::from_utf8_lossy(method), String::from_utf8_lossy(path));
+                let (method, path) = (Line(&method), Line(&path));
                 let id = call.request_id().unwrap_or_default();
                 if status >= 500 {
                     tracing::error!(%method, %path, request_id = id, error = %error, "a request failed");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use percent_encoding::percent_decode_str;
+use slab::Slab;
 
 use super::pool::Pool;
 use super::{HandlerEntry, MiddlewareEntry, refuse};
@@ -20,9 +21,18 @@ pub(crate) struct Routes {
     patterns: BTreeMap<String, Arc<Methods>>,
     /// By priority, then in the order of their start.
     middleware: Vec<Arc<MiddlewareEntry>>,
+    /// Numbers of patterns.
+    numbers: Slab<()>,
 }
 
-type Methods = BTreeMap<String, Route>;
+/// Who answers the paths of one pattern.
+#[derive(Clone)]
+pub(super) struct Methods {
+    pub(super) pattern: Arc<str>,
+    /// Of all patterns that are there at the same time, only this one's.
+    pub(super) number: usize,
+    by_name: BTreeMap<String, Route>,
+}
 
 /// Who answers a route.
 #[derive(Clone)]
@@ -142,10 +152,15 @@ impl Routes {
     ) -> Result<()> {
         let method = method.to_ascii_uppercase();
         let instance = entry.instance.clone();
-        let mut methods = self.patterns.get(path).map(|m| (**m).clone()).unwrap_or_default();
+        let before = self.patterns.get(path).map(|methods| Methods::clone(methods));
+        let mut methods = before.unwrap_or_else(|| Methods {
+            pattern: path.into(),
+            number: self.numbers.vacant_key(),
+            by_name: BTreeMap::new(),
+        });
         // A successor takes over the routes that its predecessor kept for it; others of its pool share
         // them.
-        let route = match methods.get(&method) {
+        let route = match methods.by_name.get(&method) {
             None => Route::of(entry),
             Some(before) => {
                 let own = before.entries().iter().any(|other| other.instance == instance);
@@ -162,7 +177,7 @@ impl Routes {
                 })?
             }
         };
-        methods.insert(method, route);
+        methods.by_name.insert(method, route);
         let methods = Arc::new(methods);
         self.paths.remove(path);
         if let Err(error) = self.paths.insert(path, methods.clone()) {
@@ -176,7 +191,9 @@ impl Routes {
                 "paths are of the form /a/{parameter}/b or /files/{*rest}",
             ));
         }
-        self.patterns.insert(path.to_owned(), methods);
+        if self.patterns.insert(path.to_owned(), methods).is_none() {
+            self.numbers.insert(());
+        }
         Ok(())
     }
 
@@ -190,7 +207,7 @@ impl Routes {
     pub(crate) fn entries_of(&self, instance: &str) -> Entries {
         let mut handlers = Vec::new();
         for (path, methods) in &self.patterns {
-            for (method, route) in &**methods {
+            for (method, route) in &methods.by_name {
                 let own = route.entries().iter().filter(|entry| entry.instance == instance);
                 handlers.extend(own.map(|entry| (method.clone(), path.clone(), entry.clone())));
             }
@@ -272,7 +289,7 @@ impl Routes {
             .patterns
             .iter()
             .filter(|(_, methods)| {
-                let mut entries = methods.values().flat_map(Route::entries);
+                let mut entries = methods.by_name.values().flat_map(Route::entries);
                 entries.any(|entry| fate(entry) != Fate::Keep)
             })
             .map(|(path, _)| path.clone())
@@ -282,11 +299,12 @@ impl Routes {
             self.paths.remove(&path);
             let left =
                 |(method, route): (&String, &Route)| Some((method.clone(), route.after(&fate)?));
-            let methods: Methods = before.iter().filter_map(left).collect();
-            if methods.is_empty() {
+            let by_name: BTreeMap<_, _> = before.by_name.iter().filter_map(left).collect();
+            if by_name.is_empty() {
+                self.numbers.remove(before.number);
                 continue;
             }
-            let methods = Arc::new(methods);
+            let methods = Arc::new(Methods { by_name, ..Methods::clone(&before) });
             // The pattern was in the table a moment ago, so it can be again.
             if self.paths.insert(&path, methods.clone()).is_ok() {
                 self.patterns.insert(path, methods);
@@ -298,7 +316,7 @@ impl Routes {
     pub(crate) fn of(&self, instance: &str) -> Vec<(String, String)> {
         let mut own = Vec::new();
         for (path, methods) in &self.patterns {
-            for (method, route) in &**methods {
+            for (method, route) in &methods.by_name {
                 let mut entries = route.entries().iter();
                 if entries.any(|entry| entry.instance == instance && !entry.vacant) {
                     own.push((method.clone(), path.clone()));
@@ -318,7 +336,7 @@ impl Routes {
         for (path, methods) in patterns {
             let mut changed = Methods::clone(methods);
             let mut any = false;
-            for (method, route) in &mut changed {
+            for (method, route) in &mut changed.by_name {
                 for entry in route.entries_mut() {
                     if let Some(track) = change(entry, method, path) {
                         *entry = Arc::new(entry.tracked(track));
@@ -367,35 +385,52 @@ impl Routes {
         instance: &str,
         request: &mut Request,
     ) -> Option<Arc<HandlerEntry>> {
-        self.find(request).by(instance).cloned()
+        self.find(request).0.by(instance).cloned()
     }
 
-    /// Finds the handler of a request and puts the path's parameters into it.
-    pub(super) fn find(&self, request: &mut Request) -> Matched {
-        let Ok(found) = self.paths.at(request.path()) else { return Matched::Nothing };
-        let methods = found.value;
+    /// Whether each middleware applies to all paths of a pattern or to none of them, and those that do. None
+    /// if it depends on the path, or on who of a pool stands best.
+    pub(super) fn middleware_for_all(&self, pattern: &str) -> Option<Vec<Arc<MiddlewareEntry>>> {
+        let decided = |entry: &Arc<MiddlewareEntry>| match entry.applies_to_route(pattern) {
+            Some(true) if entry.port.pool().is_none() => Some(Some(entry.clone())),
+            Some(false) => Some(None),
+            _ => None,
+        };
+        let all: Option<Vec<_>> = self.middleware.iter().map(decided).collect();
+        all.map(|all| all.into_iter().flatten().collect())
+    }
+
+    /// All numbers of patterns are below.
+    pub(super) fn numbers(&self) -> usize {
+        self.numbers.capacity()
+    }
+
+    /// Finds the handler of a request and puts the path's parameters into it. With whoever else answers such
+    /// paths.
+    pub(super) fn find(&self, request: &mut Request) -> (Matched, Option<&Methods>) {
+        let Ok(found) = self.paths.at(request.path()) else { return (Matched::Nothing, None) };
+        let methods = &**found.value;
         let entry = methods
+            .by_name
             .get(request.method())
-            .or_else(|| if request.method() == "HEAD" { methods.get("GET") } else { None })
-            .or_else(|| methods.get("*"));
+            .or_else(|| if request.method() == "HEAD" { methods.by_name.get("GET") } else { None })
+            .or_else(|| methods.by_name.get("*"));
         let Some(entry) = entry else {
-            let allowed: Vec<&str> = methods.keys().map(String::as_str).collect();
-            return Matched::OtherMethods(allowed.join(", "));
+            let allowed: Vec<&str> = methods.by_name.keys().map(String::as_str).collect();
+            return (Matched::OtherMethods(allowed.join(", ")), Some(methods));
         };
         let matched = match entry {
             Route::One(entry) => Matched::Handler(entry.clone()),
             Route::Pool(pool) => Matched::Pool(pool.clone()),
         };
-        let params: Vec<(String, String)> = found
+        let params: Vec<(&str, String)> = found
             .params
             .iter()
-            .map(|(name, value)| {
-                (name.to_owned(), percent_decode_str(value).decode_utf8_lossy().into_owned())
-            })
+            .map(|(name, value)| (name, percent_decode_str(value).decode_utf8_lossy().into_owned()))
             .collect();
         for (name, value) in params {
-            request.add_param(&name, &value);
+            request.add_param(name, &value);
         }
-        matched
+        (matched, Some(methods))
     }
 }

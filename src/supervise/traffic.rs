@@ -43,8 +43,12 @@ impl Traffic {
             return;
         }
         let words = &self.0.get_or_init(Default::default)[lane()];
-        words.received.fetch_add(received, Ordering::Relaxed);
-        words.sent.fetch_add(sent, Ordering::Relaxed);
+        for (word, bytes) in [(&words.received, received), (&words.sent, sent)] {
+            // Most requests have no body.
+            if bytes != 0 {
+                word.fetch_add(bytes, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Received by the plugin, sent by it.
