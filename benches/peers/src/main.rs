@@ -40,6 +40,9 @@ struct Options {
     /// Loads plugins as a row of the tables does, and prints what that took.
     #[arg(long, hide = true, num_args = 3, value_names = ["ROW", "COUNT", "FOLDER"])]
     load: Option<Vec<String>>,
+    /// Is one of the HTTP servers.
+    #[arg(long, hide = true, value_name = "KIND")]
+    serve_http: Option<String>,
     /// Is the plugin of the peer that has it in a process.
     #[arg(long, hide = true, value_name = "SOCKET")]
     serve: Option<PathBuf>,
@@ -59,6 +62,9 @@ fn main() -> Result<()> {
     if let Some(socket) = &options.serve {
         return peers::serve(socket);
     }
+    if let Some(kind) = &options.serve_http {
+        return peers_server::serve(peers_server::Kind::of(kind).context("no such server")?);
+    }
     if let Some([row, count, folder]) = options.load.as_deref() {
         let rows: Vec<_> = peers::ALL.iter().flat_map(|candidate| candidate.loads).collect();
         return load::child(&rows, row, count.parse()?, folder.as_ref());
@@ -76,7 +82,10 @@ fn main() -> Result<()> {
     let packages = candidates.iter().filter_map(|candidate| candidate.krate);
     let machine = Machine::this(packages);
     let calls = calls::measure(&options.for_a_child(), effort)?;
-    let run = Run { machine, calls, loads: load::measure(&rows, effort)? };
+    let loads = load::measure(&rows, effort)?;
+    eprintln!("serving: HTTP, with five middlewares");
+    let server = peers_server::compare(options.quick)?;
+    let run = Run { machine, calls, loads, server };
 
     let report = report::markdown(&run, &candidates, &rows);
     print!("{report}");

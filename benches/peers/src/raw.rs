@@ -20,6 +20,8 @@ pub struct Run {
     pub calls: Vec<Group>,
     /// By row and number of plugins.
     pub loads: Vec<Loads>,
+    /// The HTTP servers.
+    pub server: peers_server::Report,
 }
 
 /// Writes the run as JSON.

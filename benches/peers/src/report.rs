@@ -39,6 +39,7 @@ pub fn markdown(run: &Run, candidates: &[&Candidate], rows: &[&Load]) -> String 
         let _ = write!(text, "\n## Loading {plugins}\n\n{}", loads(&group));
         text += &beside(&group, rows);
     }
+    let _ = write!(text, "\n## An HTTP server with five middlewares\n\n{}", run.server);
     text += "\n## How each is used\n\n";
     for candidate in candidates {
         let _ = writeln!(text, "- {}: {}", candidate.name, candidate.note);
