@@ -17,11 +17,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use petgraph::unionfind::UnionFind;
 
-use crate::manifest::Requirement;
-
 use super::prune::{self, Pruned};
 use super::search::{self, SEARCH_LIMIT, Search, Verdict};
-use super::universe::{ByTarget, Node, Universe};
+use super::universe::{Node, Universe, Wanted};
 
 /// The outcome of choosing.
 #[derive(Debug)]
@@ -48,19 +46,18 @@ impl Choice {
         &'s self,
         universe: &'s Universe<'_>,
         asker: usize,
-        requirement: &'s Requirement,
+        wanted: Wanted<'s>,
     ) -> impl Iterator<Item = usize> + 's {
-        (universe.providers(&requirement.target).iter().copied()).filter(move |&node| {
-            node != asker
-                && self.chosen[node]
-                    .is_some_and(|candidate| universe.satisfies(candidate, requirement))
+        (universe.providers(wanted.target).iter().copied()).filter(move |&node| {
+            let fits = |candidate| universe.satisfies(candidate, wanted.target, wanted.range());
+            node != asker && self.chosen[node].is_some_and(fits)
         })
     }
 
     /// Whether one that can be used satisfies it, or the host does.
-    pub fn holds(&self, universe: &Universe<'_>, asker: usize, requirement: &Requirement) -> bool {
-        universe.host_satisfies(requirement)
-            || (self.satisfiers(universe, asker, requirement)).any(|node| self.usable[node])
+    pub fn holds(&self, universe: &Universe<'_>, asker: usize, wanted: Wanted<'_>) -> bool {
+        universe.host_satisfies(wanted)
+            || (self.satisfiers(universe, asker, wanted)).any(|node| self.usable[node])
     }
 
     /// Whether all mandatory requirements of the node's candidate hold.
@@ -99,8 +96,8 @@ pub(super) fn choose(universe: &Universe<'_>) -> Choice {
 
 /// Groups the violated askers into conflicts, each ascending, in the order of
 /// their first asker.
-fn conflicts<'a>(
-    universe: &Universe<'a>,
+fn conflicts(
+    universe: &Universe<'_>,
     pruned: &Pruned,
     choice: &Choice,
     violated: &[usize],
@@ -109,14 +106,14 @@ fn conflicts<'a>(
     // versions behind it: linking through the target keeps this linear.
     let count = universe.nodes.len();
     let free = |node: usize| pruned.domains[node].len() > 1;
-    let mut hubs = ByTarget::<'a, Option<usize>>::default();
+    let mut hubs = vec![None; universe.targets()];
     let mut links = UnionFind::<usize>::new(count);
     let candidates = |node: usize| pruned.domains[node].iter().copied();
     for asker in 0..count {
-        for requirement in candidates(asker).flat_map(|index| universe.mandatory(index)) {
-            let hub = hubs.entry(&requirement.target);
+        for wanted in candidates(asker).flat_map(|index| universe.mandatory(index)) {
+            let hub = &mut hubs[wanted.target];
             if hub.is_none() {
-                let mut free_targets = (universe.providers(&requirement.target).iter().copied())
+                let mut free_targets = (universe.providers(wanted.target).iter().copied())
                     .filter(|&target| free(target));
                 let Some(first) = free_targets.next() else {
                     continue;
@@ -136,8 +133,8 @@ fn conflicts<'a>(
     for &asker in violated.iter().filter(|&&asker| !free(asker)) {
         let missed = (choice.chosen[asker].into_iter())
             .flat_map(|candidate| universe.mandatory(candidate))
-            .filter(|wanted| !choice.holds(universe, asker, wanted))
-            .filter_map(|wanted| hubs.get(&wanted.target).copied().flatten());
+            .filter(|&wanted| !choice.holds(universe, asker, wanted))
+            .filter_map(|wanted| hubs[wanted.target]);
         for hub in missed {
             links.union(*home.entry(asker).or_insert(hub), hub);
         }

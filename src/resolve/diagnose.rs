@@ -6,25 +6,28 @@
 
 use semver::VersionReq;
 
-use crate::manifest::Requirement;
-
 use super::choose::Choice;
 use super::cycles;
 use super::hints::Hints;
+use super::names::FastMap;
 use super::notices;
 use super::order::Outcome;
 use super::problem::{
     Asker, Conflict, Cycle, DuplicateInstance, Link, Missing, NoCandidate, Problem, Want,
 };
 use super::report::{Blocked, Report};
-use super::universe::{ByTarget, Universe};
+use super::universe::{Universe, Wanted};
 use super::wishes::{Source, Wish};
 
 /// How many of the others who ask for the same are looked at for one that is in
 /// the way; bounds the work when thousands do.
 const RIVALS: usize = 256;
 
-pub(super) fn diagnose(universe: &Universe<'_>, choice: &Choice, outcome: &Outcome<'_>) -> Report {
+pub(super) fn diagnose<'a>(
+    universe: &Universe<'a>,
+    choice: &Choice,
+    outcome: &Outcome<'a>,
+) -> Report {
     let mut hints = Hints::new(universe, choice);
     let mut report = Report::default();
     if outcome.starts.contains(&false) {
@@ -52,7 +55,7 @@ pub(super) fn diagnose(universe: &Universe<'_>, choice: &Choice, outcome: &Outco
 
 pub(super) fn want(source: Source<'_>) -> Want {
     match source {
-        Source::Requirement(requirement) => Want::Requirement(requirement.clone()),
+        Source::Requirement(wanted) => Want::Requirement(wanted.requirement.clone()),
         Source::Need(need) => Want::Instance(need.clone()),
     }
 }
@@ -63,7 +66,7 @@ struct Teller<'h, 't, 'a> {
     outcome: &'t Outcome<'a>,
     hints: &'h mut Hints<'t, 'a>,
     /// Whose mandatory requirement on a target holds; made when first needed.
-    rivals: Option<ByTarget<'a, Vec<(usize, &'a VersionReq)>>>,
+    rivals: Option<Rivals<'a>>,
 }
 
 impl<'a> Teller<'_, '_, 'a> {
@@ -114,18 +117,19 @@ impl<'a> Teller<'_, '_, 'a> {
     fn void(&mut self, wish: &Wish<'a>, asker: Asker) -> Problem {
         let (nearest, more) = match wish.source {
             Source::Need(need) => self.hints.instance(&need.instance),
-            Source::Requirement(requirement) => {
-                if let Some((kept, range)) = self.rival(wish.node, requirement) {
+            Source::Requirement(wanted) => {
+                if let Some((kept, range)) = self.rival(wish.node, wanted) {
+                    let target = &wanted.requirement.target;
                     return Problem::Conflict(Conflict {
-                        target: requirement.target.clone(),
+                        target: target.clone(),
                         refused: asker,
-                        refused_range: requirement.range.clone(),
+                        refused_range: wanted.range().clone(),
                         kept,
                         kept_range: range.clone(),
-                        present: self.hints.offers(&requirement.target),
+                        present: self.hints.offers(target),
                     });
                 }
-                self.hints.nearest(wish.node, requirement)
+                self.hints.nearest(wish.node, wanted)
             }
         };
         Problem::Missing(Missing { asker, want: want(wish.source), nearest, more })
@@ -133,17 +137,14 @@ impl<'a> Teller<'_, '_, 'a> {
 
     /// Who gets a version of the same target that excludes every version with
     /// which `requirement` would hold.
-    fn rival(
-        &mut self,
-        asker: usize,
-        requirement: &'a Requirement,
-    ) -> Option<(Asker, &'a VersionReq)> {
+    fn rival(&mut self, asker: usize, wanted: Wanted<'_>) -> Option<(Asker, &'a VersionReq)> {
         let universe = self.universe;
-        let fitting: Vec<usize> = (universe.providers(&requirement.target).iter())
+        let Wanted { target, .. } = wanted;
+        let fitting: Vec<usize> = (universe.providers(target).iter())
             .filter(|&&provider| provider != asker)
             .flat_map(|&provider| &universe.nodes[provider].domain)
             .copied()
-            .filter(|&candidate| universe.satisfies(candidate, requirement))
+            .filter(|&candidate| universe.satisfies(candidate, target, wanted.range()))
             .take(RIVALS)
             .collect();
         if fitting.is_empty() {
@@ -151,11 +152,10 @@ impl<'a> Teller<'_, '_, 'a> {
         }
         let outcome = self.outcome;
         let rivals = self.rivals.get_or_insert_with(|| rivals(outcome));
-        let &(node, range) = (rivals.get(&requirement.target)?.iter().take(RIVALS))
+        let &(node, range) = (rivals.get(&target)?.iter().take(RIVALS))
             .filter(|(node, _)| *node != asker)
             .find(|(_, range)| {
-                let theirs = Requirement { range: (*range).clone(), ..requirement.clone() };
-                !fitting.iter().any(|&candidate| universe.satisfies(candidate, &theirs))
+                !fitting.iter().any(|&candidate| universe.satisfies(candidate, target, range))
             })?;
         Some((self.asker(node)?, range))
     }
@@ -183,14 +183,17 @@ impl<'a> Teller<'_, '_, 'a> {
     }
 }
 
-fn rivals<'a>(outcome: &Outcome<'a>) -> ByTarget<'a, Vec<(usize, &'a VersionReq)>> {
-    let mut rivals = ByTarget::<Vec<_>>::default();
+/// Who asks for a target, and in which versions.
+type Rivals<'a> = FastMap<usize, Vec<(usize, &'a VersionReq)>>;
+
+fn rivals<'a>(outcome: &Outcome<'a>) -> Rivals<'a> {
+    let mut rivals = Rivals::default();
     for wish in &outcome.wishes.all {
-        let Source::Requirement(requirement) = wish.source else {
+        let Source::Requirement(wanted) = wish.source else {
             continue;
         };
         if !wish.optional && !outcome.wishes.is_void(wish) {
-            rivals.entry(&requirement.target).push((wish.node, &requirement.range));
+            rivals.entry(wanted.target).or_default().push((wish.node, wanted.range()));
         }
     }
     rivals

@@ -9,12 +9,12 @@ use std::collections::HashMap;
 
 use semver::Version;
 
-use crate::manifest::{Requirement, Target};
+use crate::manifest::Target;
 
 use super::choose::Choice;
 use super::nearest::similar;
 use super::problem::{Nearest, Present};
-use super::universe::Universe;
+use super::universe::{Universe, Wanted};
 
 /// How many names are read in search of similar ones, in all: some ten
 /// milliseconds' worth.
@@ -48,7 +48,7 @@ impl<'t, 'a> Hints<'t, 'a> {
 
     /// The versions of a plugin that are there, best first.
     pub fn present(&self, plugin: &str) -> Vec<Present> {
-        let all = self.universe.by_plugin.get(plugin).into_iter().flatten();
+        let all = self.universe.candidates_of(plugin).iter();
         all.take(KEPT).map(|&index| self.describe(index, None)).collect()
     }
 
@@ -67,12 +67,12 @@ impl<'t, 'a> Hints<'t, 'a> {
 
     pub fn similar_plugins(&mut self, id: &str) -> Vec<String> {
         let universe = self.universe;
-        self.similar(id, universe.by_plugin.keys().copied())
+        self.similar(id, universe.plugins())
     }
 
     pub fn similar_instances(&mut self, id: &str) -> Vec<String> {
         let universe = self.universe;
-        self.similar(id, universe.by_id.keys().copied())
+        self.similar(id, (0..universe.nodes.len()).map(|node| universe.id(node)))
     }
 
     fn similar<'n>(&mut self, wanted: &str, names: impl Iterator<Item = &'n str>) -> Vec<String> {
@@ -98,17 +98,17 @@ impl<'t, 'a> Hints<'t, 'a> {
 
     /// What comes closest to satisfying a requirement, and how many hints more
     /// there would be.
-    pub fn nearest(&mut self, asker: usize, requirement: &Requirement) -> (Vec<Nearest>, usize) {
+    pub fn nearest(&mut self, asker: usize, wanted: Wanted<'_>) -> (Vec<Nearest>, usize) {
         let universe = self.universe;
+        let target = &wanted.requirement.target;
         let mut found = Vec::new();
-        let versions = universe.host_versions(&requirement.target).iter();
-        found.extend(versions.map(|&version| Nearest::Host(version.clone())));
-        match &requirement.target {
+        let versions = universe.host_versions(wanted.target);
+        found.extend(versions.map(|version| Nearest::Host(version.clone())));
+        match target {
             Target::Plugin(id) => {
-                let all = universe.by_plugin.get(id.as_str()).into_iter().flatten();
-                for &index in all.take(LOOKED_AT) {
+                for &index in universe.candidates_of(id).iter().take(LOOKED_AT) {
                     let version = &universe.candidate(index).version;
-                    self.judge(asker, requirement, (index, version), None, &mut found);
+                    self.judge(asker, wanted, (index, version), None, &mut found);
                 }
                 if found.is_empty() {
                     // Without a candidate its file is missing, not only its switch.
@@ -121,12 +121,12 @@ impl<'t, 'a> Hints<'t, 'a> {
                     .copied()
                     .collect();
                 for offer in offers {
-                    self.judge(asker, requirement, offer, Some(name), &mut found);
+                    self.judge(asker, wanted, offer, Some(name), &mut found);
                 }
             }
         }
         if found.is_empty() {
-            let names = match &requirement.target {
+            let names = match target {
                 Target::Plugin(id) => self.similar_plugins(id),
                 Target::Service(name) => {
                     let hosts = universe.request.host.iter().map(|offer| offer.service.as_str());
@@ -147,14 +147,14 @@ impl<'t, 'a> Hints<'t, 'a> {
     fn judge(
         &self,
         asker: usize,
-        requirement: &Requirement,
+        wanted: Wanted<'_>,
         (index, version): Offer<'a>,
         service: Option<&str>,
         found: &mut Vec<Nearest>,
     ) {
         let universe = self.universe;
         let present = self.describe(index, service.map(|name| (name, version)));
-        if !requirement.range.matches(version) {
+        if !wanted.range().matches(version) {
             found.push(Nearest::OutOfRange(present));
             return;
         }
@@ -167,8 +167,8 @@ impl<'t, 'a> Hints<'t, 'a> {
                 Some(pin) => Nearest::PinnedOut { present, instance, pin: pin.clone() },
                 None => Nearest::Unchosen {
                     because: (universe.mandatory(index))
-                        .find(|wanted| !self.choice.holds(universe, node, wanted))
-                        .cloned(),
+                        .find(|&wanted| !self.choice.holds(universe, node, wanted))
+                        .map(|wanted| wanted.requirement.clone()),
                     present,
                     instance,
                 },
@@ -202,21 +202,16 @@ impl<'t, 'a> Hints<'t, 'a> {
 
     /// What each node that could satisfy the requirement in another version, and
     /// starts in this one, offers.
-    pub fn running(
-        &self,
-        asker: usize,
-        requirement: &Requirement,
-        starts: &[bool],
-    ) -> Vec<Nearest> {
+    pub fn running(&self, asker: usize, wanted: Wanted<'_>, starts: &[bool]) -> Vec<Nearest> {
         let universe = self.universe;
-        let hosts = universe.host_versions(&requirement.target).iter();
-        let mut found: Vec<_> = hosts.map(|&version| Nearest::Host(version.clone())).collect();
-        let nodes = universe.providers(&requirement.target).iter().copied();
+        let hosts = universe.host_versions(wanted.target);
+        let mut found: Vec<_> = hosts.map(|version| Nearest::Host(version.clone())).collect();
+        let nodes = universe.providers(wanted.target).iter().copied();
         for node in nodes.filter(|&node| node != asker && starts[node]).take(KEPT) {
             let Some(index) = self.choice.chosen[node] else {
                 continue;
             };
-            let present = match &requirement.target {
+            let present = match &wanted.requirement.target {
                 Target::Plugin(_) => self.describe(index, None),
                 Target::Service(name) => {
                     let mut offers = universe.candidate(index).provides.iter();
@@ -235,9 +230,9 @@ impl<'t, 'a> Hints<'t, 'a> {
         self.services.get_or_init(|| {
             let universe = self.universe;
             let mut services = HashMap::<_, Vec<Offer<'a>>>::new();
-            let mut plugins: Vec<_> = universe.by_plugin.iter().collect();
+            let mut plugins: Vec<_> = universe.plugins().collect();
             plugins.sort_unstable();
-            for &index in plugins.into_iter().flat_map(|(_, candidates)| candidates) {
+            for &index in plugins.into_iter().flat_map(|id| universe.candidates_of(id)) {
                 for offer in &universe.candidate(index).provides {
                     let list = services.entry(offer.service.as_str()).or_default();
                     list.push((index, &offer.version));

@@ -58,6 +58,8 @@ mod cycles;
 mod diagnose;
 mod hints;
 mod input;
+mod lists;
+mod names;
 mod nearest;
 mod notices;
 mod order;

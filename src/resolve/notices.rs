@@ -2,15 +2,13 @@
 
 use std::collections::HashMap;
 
-use crate::manifest::Requirement;
-
 use super::choose::Choice;
 use super::diagnose::want;
 use super::hints::Hints;
 use super::order::Outcome;
 use super::report::Notice;
 use super::search::SEARCH_LIMIT;
-use super::universe::Universe;
+use super::universe::{Universe, Wanted};
 use super::wishes::Source;
 
 /// How many ids the path of a load-order notice has, ends included.
@@ -43,18 +41,18 @@ fn lowered(
     outcome: &Outcome<'_>,
     notices: &mut Vec<Notice>,
 ) {
-    let mut because = HashMap::<usize, Option<(usize, &Requirement)>>::new();
+    let mut because = HashMap::<usize, Option<(usize, Wanted<'_>)>>::new();
     let mut order = Vec::new();
     for (node, entry) in universe.nodes.iter().enumerate() {
         let Some(&best) = entry.domain.first() else {
             continue;
         };
         if outcome.starts[node] && choice.chosen[node] != Some(best) {
-            let own = universe.mandatory(best).find(|wanted| {
+            let own = universe.mandatory(best).find(|&wanted| {
                 !universe.host_satisfies(wanted)
                     && !choice.satisfiers(universe, node, wanted).any(|other| outcome.starts[other])
             });
-            because.insert(node, own.map(|requirement| (node, requirement)));
+            because.insert(node, own.map(|wanted| (node, wanted)));
             order.push((node, best));
         }
     }
@@ -62,16 +60,16 @@ fn lowered(
         return;
     }
     for wish in outcome.wishes.all.iter().filter(|wish| !wish.optional) {
-        let Source::Requirement(requirement) = wish.source else {
+        let Source::Requirement(wanted) = wish.source else {
             continue;
         };
         for node in outcome.wishes.satisfiers(wish) {
             if let (Some(reason @ None), Some(best)) =
                 (because.get_mut(node), universe.nodes[*node].domain.first())
                 && outcome.starts[wish.node]
-                && !universe.satisfies(*best, requirement)
+                && !universe.satisfies(*best, wanted.target, wanted.range())
             {
-                *reason = Some((wish.node, requirement));
+                *reason = Some((wish.node, wanted));
             }
         }
     }
@@ -85,7 +83,8 @@ fn lowered(
             plugin: universe.candidate(chosen).plugin.clone(),
             chosen: universe.candidate(chosen).version.clone(),
             best: universe.candidate(best).version.clone(),
-            because: because.map(|(asker, wanted)| (universe.id(asker).to_owned(), wanted.clone())),
+            because: because
+                .map(|(asker, wanted)| (universe.id(asker).to_owned(), wanted.requirement.clone())),
         });
     }
 }
@@ -97,21 +96,21 @@ fn optional_out_of_range(
     notices: &mut Vec<Notice>,
 ) {
     for wish in &outcome.wishes.all {
-        let Source::Requirement(requirement) = wish.source else {
+        let Source::Requirement(wanted) = wish.source else {
             continue;
         };
         if !wish.optional
             || !outcome.starts[wish.node]
             || !outcome.wishes.satisfiers(wish).is_empty()
-            || universe.host_satisfies(requirement)
+            || universe.host_satisfies(wanted)
         {
             continue;
         }
-        let found = hints.running(wish.node, requirement, &outcome.starts);
+        let found = hints.running(wish.node, wanted, &outcome.starts);
         if !found.is_empty() {
             notices.push(Notice::OptionalOutOfRange {
                 instance: universe.id(wish.node).to_owned(),
-                requirement: requirement.clone(),
+                requirement: wanted.requirement.clone(),
                 found,
             });
         }
@@ -199,7 +198,7 @@ fn unknown(universe: &Universe<'_>, hints: &mut Hints<'_, '_>, notices: &mut Vec
     let disabled: std::collections::HashSet<&str> =
         (universe.request.disabled.iter()).map(|it| it.instance.as_str()).collect();
     for entry in universe.request.load_order {
-        if !universe.by_id.contains_key(entry.as_str()) && !disabled.contains(entry.as_str()) {
+        if universe.node(entry).is_none() && !disabled.contains(entry.as_str()) {
             notices.push(Notice::LoadOrderUnknown {
                 entry: entry.clone(),
                 similar: hints.similar_instances(entry),

@@ -69,20 +69,26 @@ impl Plan {
 pub(super) fn build(universe: &Universe<'_>, choice: &Choice, outcome: &Outcome) -> Plan {
     let names: Vec<Arc<str>> =
         (universe.nodes.iter()).map(|node| Arc::from(node.instance.id.as_str())).collect();
-    let step = |&node: &usize| {
-        let mut before: Vec<Arc<str>> =
-            (outcome.edges_from(node)).map(|to| names[to].clone()).collect();
-        before.sort_unstable();
+    let mut before = Vec::new();
+    let mut step = |&node: &usize| {
+        before.clear();
+        before.extend(outcome.edges_from(node));
+        // Numbers are in the order of ids, unless there is a load order.
+        if universe.request.load_order.is_empty() {
+            before.sort_unstable();
+        } else {
+            before.sort_unstable_by_key(|&to| universe.id(to));
+        }
         before.dedup();
         Some(Step {
             instance: names[node].clone(),
             candidate: choice.chosen[node]?,
-            depends_on: before,
+            depends_on: before.iter().map(|&to| names[to].clone()).collect(),
         })
     };
     Plan {
         levels: (outcome.levels.iter())
-            .map(|level| level.iter().filter_map(step).collect())
+            .map(|level| level.iter().filter_map(&mut step).collect())
             .collect(),
     }
 }

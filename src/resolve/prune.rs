@@ -7,13 +7,11 @@
 //! consistency: it never removes a version that some solution uses, but what it
 //! leaves need not be a solution; that is for `search`.
 
-use std::collections::HashMap;
-
 use semver::VersionReq;
 
-use crate::manifest::{Requirement, Target};
-
-use super::universe::{ByTarget, Universe};
+use super::lists::Lists;
+use super::names::FastMap;
+use super::universe::{Universe, Wanted};
 
 /// What is left.
 #[derive(Debug)]
@@ -25,92 +23,86 @@ pub(super) struct Pruned {
 /// A node in one version.
 type Version = (usize, usize);
 
-struct Demand<'a> {
-    requirement: &'a Requirement,
-    /// Who goes when the last supporter has gone.
-    askers: Vec<Version>,
-    supporters: usize,
-}
-
-#[derive(Default)]
+/// What is asked for by whom, each distinct demand once.
 struct Demands<'a> {
-    all: Vec<Demand<'a>>,
-    by_target: ByTarget<'a, Vec<usize>>,
+    all: Vec<Wanted<'a>>,
+    by_target: Lists,
+    /// Who goes when the last supporter has gone, by its place among the versions.
+    askers: Lists,
 }
 
 impl<'a> Demands<'a> {
-    fn collect(universe: &Universe<'a>) -> Self {
-        let mut demands = Self::default();
-        let mut numbers =
-            HashMap::<(&'a Target, &'a VersionReq), usize>::with_capacity(universe.nodes.len());
-        for (node, candidate) in versions(universe) {
-            for requirement in universe.mandatory(candidate) {
-                if universe.host_satisfies(requirement) {
+    fn collect(universe: &Universe<'a>, versions: &[Version]) -> Self {
+        let mut numbers = FastMap::<(usize, &'a VersionReq), usize>::default();
+        numbers.reserve(versions.len());
+        let mut all = Vec::new();
+        let mut asked = Vec::new();
+        for (at, &(_, candidate)) in versions.iter().enumerate() {
+            for wanted in universe.mandatory(candidate) {
+                if universe.host_satisfies(wanted) {
                     continue;
                 }
-                let key = (&requirement.target, &requirement.range);
-                let number = *numbers.entry(key).or_insert_with(|| {
-                    let number = demands.all.len();
-                    demands.by_target.entry(&requirement.target).push(number);
-                    demands.all.push(Demand { requirement, askers: Vec::new(), supporters: 0 });
-                    number
-                });
-                demands.all[number].askers.push((node, candidate));
+                let number = *numbers.entry((wanted.target, wanted.range())).or_insert(all.len());
+                if number == all.len() {
+                    all.push(wanted);
+                }
+                asked.push((number, at));
             }
         }
-        demands
+        let by_target = all.iter().enumerate().map(|(number, wanted)| (wanted.target, number));
+        Self {
+            by_target: Lists::new(universe.targets(), by_target),
+            askers: Lists::new(all.len(), asked.into_iter()),
+            all,
+        }
     }
 
     /// Calls `each` with every demand that this version supports.
     fn supported(
-        &mut self,
+        &self,
         universe: &Universe<'_>,
         (node, candidate): Version,
-        mut each: impl FnMut(&mut Demand<'a>),
+        mut each: impl FnMut(usize),
     ) {
-        let by_target = &self.by_target;
-        let plugin = by_target.plugin(&universe.nodes[node].instance.plugin);
-        let provides = &universe.candidate(candidate).provides;
-        let services = (provides.iter().enumerate())
+        let services = universe.services_of(candidate);
+        let services = (services.iter().enumerate())
             // A service offered in two versions is one name to look up.
-            .filter(|(at, offer)| {
-                (provides[..*at].iter()).all(|earlier| earlier.service != offer.service)
-            })
-            .filter_map(|(_, offer)| by_target.service(&offer.service));
-        for &number in plugin.into_iter().chain(services).flatten() {
-            let demand = &mut self.all[number];
-            if universe.satisfies(candidate, demand.requirement) {
-                each(demand);
+            .filter(|(at, service)| !services[..*at].contains(service))
+            .map(|(_, &service)| service);
+        for target in std::iter::once(universe.nodes[node].plugin).chain(services) {
+            for &number in self.by_target.of(target) {
+                if universe.satisfies(candidate, target, self.all[number].range()) {
+                    each(number);
+                }
             }
         }
     }
 }
 
-fn versions<'u>(universe: &'u Universe<'_>) -> impl Iterator<Item = Version> + 'u {
-    (universe.nodes.iter().enumerate())
-        .flat_map(|(number, node)| node.domain.iter().map(move |&index| (number, index)))
-}
-
 pub(super) fn prune(universe: &Universe<'_>) -> Pruned {
-    let mut demands = Demands::collect(universe);
-    for version in versions(universe) {
-        demands.supported(universe, version, |demand| demand.supporters += 1);
+    let versions: Vec<Version> = (universe.nodes.iter().enumerate())
+        .flat_map(|(number, node)| node.domain.iter().map(move |&index| (number, index)))
+        .collect();
+    let demands = Demands::collect(universe, &versions);
+    let mut supporters = vec![0_usize; demands.all.len()];
+    for &version in &versions {
+        demands.supported(universe, version, |number| supporters[number] += 1);
     }
     let mut domains: Vec<_> = (universe.nodes.iter()).map(|node| node.domain.clone()).collect();
-    let mut gone: Vec<Version> = (demands.all.iter())
-        .filter(|demand| demand.supporters == 0)
-        .flat_map(|demand| demand.askers.iter().copied())
+    let mut gone: Vec<usize> = (0..demands.all.len())
+        .filter(|&number| supporters[number] == 0)
+        .flat_map(|number| demands.askers.of(number).iter().copied())
         .collect();
-    while let Some((node, candidate)) = gone.pop() {
+    while let Some((node, candidate)) = gone.pop().map(|at| versions[at]) {
         let left = &mut domains[node];
         let Some(at) = left.iter().position(|&index| index == candidate) else {
             continue; // It went for another reason already.
         };
         left.remove(at);
-        demands.supported(universe, (node, candidate), |demand| {
-            demand.supporters -= 1;
-            if demand.supporters == 0 {
-                gone.extend_from_slice(&demand.askers);
+        demands.supported(universe, (node, candidate), |number| {
+            supporters[number] -= 1;
+            if supporters[number] == 0 {
+                gone.extend_from_slice(demands.askers.of(number));
             }
         });
     }

@@ -17,11 +17,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::manifest::Requirement;
-
 use super::choose::Choice;
+use super::lists::Lists;
 use super::prune::Pruned;
-use super::universe::{ByTarget, Universe};
+use super::universe::{Universe, Wanted};
 
 /// How many assignments of versions are tried anew, after one came to a dead end,
 /// for one conflict, before the resolver settles for the best choice that it has
@@ -49,7 +48,7 @@ pub(super) enum Verdict {
 /// One violated requirement and the ways out that are left to try.
 struct Branch<'a> {
     asker: usize,
-    requirement: &'a Requirement,
+    wanted: Wanted<'a>,
     /// How many ways out have been tried.
     tried: usize,
     /// Whether one of them was open: the next is then tried anew.
@@ -79,26 +78,20 @@ struct Change {
 }
 
 /// Who may require a target, in any of its versions. The same for all conflicts.
-pub(super) type Askers<'a> = ByTarget<'a, Vec<usize>>;
-
-pub(super) fn askers<'a>(universe: &Universe<'a>, pruned: &Pruned) -> Askers<'a> {
-    let mut askers = Askers::default();
+pub(super) fn askers(universe: &Universe<'_>, pruned: &Pruned) -> Lists {
+    let mut pairs = Vec::new();
     for (node, candidates) in pruned.domains.iter().enumerate() {
-        for requirement in candidates.iter().flat_map(|&index| universe.mandatory(index)) {
-            let list = askers.entry(&requirement.target);
-            if list.last() != Some(&node) {
-                list.push(node);
-            }
-        }
+        let wanted = candidates.iter().flat_map(|&index| universe.mandatory(index));
+        pairs.extend(wanted.map(|wanted| (wanted.target, node)));
     }
-    askers
+    Lists::new(universe.targets(), pairs.into_iter())
 }
 
 /// The search for one conflict.
 pub(super) struct Search<'s, 'a> {
     universe: &'s Universe<'a>,
     pruned: &'s Pruned,
-    askers: &'s Askers<'a>,
+    askers: &'s Lists,
     choice: &'s mut Choice,
     /// Askers whose requirements need not hold.
     ignored: HashSet<usize>,
@@ -118,7 +111,7 @@ impl<'s, 'a> Search<'s, 'a> {
     pub fn new(
         universe: &'s Universe<'a>,
         pruned: &'s Pruned,
-        askers: &'s Askers<'a>,
+        askers: &'s Lists,
         choice: &'s mut Choice,
     ) -> Self {
         Self {
@@ -183,14 +176,8 @@ impl<'s, 'a> Search<'s, 'a> {
 
     fn run(&mut self, limit: usize) -> Verdict {
         let mut branches = Vec::<Branch<'a>>::new();
-        while let Some((asker, requirement)) = self.next_violation() {
-            branches.push(Branch {
-                asker,
-                requirement,
-                tried: 0,
-                opened: false,
-                mark: self.mark(),
-            });
+        while let Some((asker, wanted)) = self.next_violation() {
+            branches.push(Branch { asker, wanted, tried: 0, opened: false, mark: self.mark() });
             loop {
                 let Some(branch) = branches.last_mut() else {
                     return Verdict::Unsolvable;
@@ -219,28 +206,28 @@ impl<'s, 'a> Search<'s, 'a> {
 
     /// The first requirement on the work list that does not hold. Its asker stays
     /// on the list, for it may have another.
-    fn next_violation(&mut self) -> Option<(usize, &'a Requirement)> {
+    fn next_violation(&mut self) -> Option<(usize, Wanted<'a>)> {
         while let Some(Work { node, below }) = self.top.and_then(|top| self.work.get(top)) {
-            if let Some(requirement) = self.violated(*node) {
-                return Some((*node, requirement));
+            if let Some(wanted) = self.violated(*node) {
+                return Some((*node, wanted));
             }
             self.top = *below;
         }
         None
     }
 
-    fn violated(&self, asker: usize) -> Option<&'a Requirement> {
+    fn violated(&self, asker: usize) -> Option<Wanted<'a>> {
         if !self.choice.usable[asker] || self.ignored.contains(&asker) {
             return None;
         }
         (self.universe.mandatory(self.choice.chosen[asker]?))
-            .find(|wanted| !self.choice.holds(self.universe, asker, wanted))
+            .find(|&wanted| !self.choice.holds(self.universe, asker, wanted))
     }
 
     /// Tries the ways out that are left until one leaves something to choose.
     fn take_way_out(&mut self, branch: &mut Branch<'a>) -> bool {
-        let (universe, wanted) = (self.universe, branch.requirement);
-        let providers = universe.providers(&wanted.target);
+        let (universe, wanted) = (self.universe, branch.wanted);
+        let providers = universe.providers(wanted.target);
         while branch.tried <= providers.len() {
             let way = branch.tried;
             branch.tried += 1;
@@ -248,10 +235,12 @@ impl<'s, 'a> Search<'s, 'a> {
                 Some(&provider) => {
                     provider != branch.asker
                         && self.choice.usable[provider]
-                        && self.narrow(provider, |index| universe.satisfies(index, wanted))
+                        && self.narrow(provider, |index| {
+                            universe.satisfies(index, wanted.target, wanted.range())
+                        })
                 }
                 None => self.narrow(branch.asker, |index| {
-                    universe.mandatory(index).all(|other| other != wanted)
+                    universe.mandatory(index).all(|other| !other.is_like(wanted))
                 }),
             };
             if open {
@@ -335,12 +324,11 @@ impl<'s, 'a> Search<'s, 'a> {
 /// Who may be worse off when `node` no longer has version `old`.
 fn dependents<'u>(
     universe: &'u Universe<'_>,
-    askers: &'u Askers<'_>,
+    askers: &'u Lists,
     node: usize,
     old: usize,
 ) -> impl Iterator<Item = usize> + 'u {
-    let plugin = askers.plugin(&universe.nodes[node].instance.plugin);
-    let provides = &universe.candidate(old).provides;
-    let services = provides.iter().filter_map(|offer| askers.service(&offer.service));
-    plugin.into_iter().chain(services).flatten().copied()
+    let services = universe.services_of(old).iter().copied();
+    let targets = std::iter::once(universe.nodes[node].plugin).chain(services);
+    targets.flat_map(|target| askers.of(target)).copied()
 }

@@ -2,61 +2,19 @@
 //!
 //! An instance's number (its *node*) is its rank by load order and id, so that
 //! ordering by number is ordering by priority and nothing after this depends on
-//! the order of the input. Keys are borrowed from the input; no id is copied.
+//! the order of the input. Plugins and services have numbers, too: each name is
+//! looked up once, here, and every pass after this goes by number. Names are
+//! borrowed from the input; no id is copied.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::cell::OnceCell;
 
-use semver::Version;
+use semver::{Version, VersionReq};
 
-use crate::manifest::{Requirement, Target};
+use crate::manifest::Requirement;
 
 use super::input::{Candidate, Instance, Request};
-
-/// A map from what a requirement can ask for, without owning the key.
-#[derive(Debug)]
-pub(super) struct ByTarget<'a, T> {
-    plugins: HashMap<&'a str, T>,
-    services: HashMap<&'a str, T>,
-}
-
-impl<T> Default for ByTarget<'_, T> {
-    fn default() -> Self {
-        Self { plugins: HashMap::new(), services: HashMap::new() }
-    }
-}
-
-impl<'a, T: Default> ByTarget<'a, T> {
-    pub fn get(&self, target: &Target) -> Option<&T> {
-        match target {
-            Target::Plugin(id) => self.plugin(id),
-            Target::Service(name) => self.service(name),
-        }
-    }
-
-    pub fn plugin(&self, id: &str) -> Option<&T> {
-        self.plugins.get(id)
-    }
-
-    pub fn service(&self, name: &str) -> Option<&T> {
-        self.services.get(name)
-    }
-
-    pub fn entry(&mut self, target: &'a Target) -> &mut T {
-        match target {
-            Target::Plugin(id) => self.plugin_entry(id),
-            Target::Service(name) => self.service_entry(name),
-        }
-    }
-
-    pub fn plugin_entry(&mut self, id: &'a str) -> &mut T {
-        self.plugins.entry(id).or_default()
-    }
-
-    pub fn service_entry(&mut self, name: &'a str) -> &mut T {
-        self.services.entry(name).or_default()
-    }
-}
+use super::lists::Lists;
+use super::names::{FastMap, Names};
 
 /// One enabled instance id.
 #[derive(Debug)]
@@ -64,10 +22,30 @@ pub(super) struct Node<'a> {
     pub instance: &'a Instance,
     /// How many instances carry this id; if more than one, none of them starts.
     pub copies: usize,
+    /// Its plugin's number.
+    pub plugin: usize,
     /// The candidates that its plugin and pin allow, best first.
     pub domain: Vec<usize>,
     /// Its position in the load order.
     pub position: Option<usize>,
+}
+
+/// A requirement, and the number of what it is on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    pub requirement: &'a Requirement,
+    pub target: usize,
+}
+
+impl<'a> Wanted<'a> {
+    pub fn range(self) -> &'a VersionReq {
+        &self.requirement.range
+    }
+
+    /// Whether both hold with the same providers.
+    pub fn is_like(self, other: Wanted<'_>) -> bool {
+        self.target == other.target && self.range() == other.range()
+    }
 }
 
 #[derive(Debug)]
@@ -75,40 +53,80 @@ pub(super) struct Universe<'a> {
     pub request: Request<'a>,
     /// By load order, then by id.
     pub nodes: Vec<Node<'a>>,
-    /// Node of each instance id.
-    pub by_id: HashMap<&'a str, usize>,
+    names: Names<'a>,
+    by_id: OnceCell<FastMap<&'a str, usize>>,
+    candidates: Numbered,
     /// All candidates of each plugin, best first.
-    pub by_plugin: HashMap<&'a str, Vec<usize>>,
+    by_plugin: Lists,
     /// Nodes that may satisfy a requirement on a plugin or a service: instances
     /// of it, or with a candidate that provides it. Ascending, each once.
-    providers: ByTarget<'a, Vec<usize>>,
-    /// The host's own services.
-    host: HashMap<&'a str, Vec<&'a Version>>,
+    providers: Lists,
+    /// The host's own services, by their place in the request.
+    host: Lists,
+}
+
+/// The numbers of what candidates are, require and provide.
+#[derive(Debug, Default)]
+struct Numbered {
+    plugins: Vec<usize>,
+    /// Those of all requirements and provisions, and where each candidate's begin.
+    required: Vec<usize>,
+    required_from: Vec<usize>,
+    provided: Vec<usize>,
+    provided_from: Vec<usize>,
+}
+
+impl Numbered {
+    fn new<'a>(candidates: &'a [Candidate], names: &mut Names<'a>) -> Self {
+        let mut all = Self::default();
+        for candidate in candidates {
+            all.plugins.push(names.plugin(&candidate.plugin));
+            all.required_from.push(all.required.len());
+            all.required.extend(candidate.requires.iter().map(|it| names.target(&it.target)));
+            all.provided_from.push(all.provided.len());
+            all.provided.extend(candidate.provides.iter().map(|it| names.service(&it.service)));
+        }
+        all
+    }
 }
 
 impl<'a> Universe<'a> {
     pub fn new(request: Request<'a>) -> Self {
-        let by_plugin = candidates_by_plugin(request.candidates);
-        let nodes = nodes(request, &by_plugin);
-        let mut providers = ByTarget::<Vec<usize>>::default();
-        for (number, node) in nodes.iter().enumerate() {
-            providers.plugin_entry(&node.instance.plugin).push(number);
-            let candidates = node.domain.iter().map(|&index| &request.candidates[index]);
-            for provision in candidates.flat_map(|candidate| &candidate.provides) {
-                let list = providers.service_entry(&provision.service);
-                if list.last() != Some(&number) {
-                    list.push(number);
-                }
-            }
-        }
-        let by_id = (nodes.iter().enumerate())
-            .map(|(number, node)| (node.instance.id.as_str(), number))
+        let mut names = Names::with_room_for(request.candidates.len().max(request.instances.len()));
+        let candidates = Numbered::new(request.candidates, &mut names);
+        let mut nodes = nodes(request, &mut names);
+        let host: Vec<_> = (request.host.iter().enumerate())
+            .map(|(at, offer)| (names.service(&offer.service), at))
             .collect();
-        let mut host = HashMap::<_, Vec<_>>::new();
-        for offer in request.host {
-            host.entry(offer.service.as_str()).or_default().push(&offer.version);
+        let count = names.count();
+        let by_plugin = candidates_by_plugin(request.candidates, &candidates.plugins, count);
+        for node in nodes.iter_mut().filter(|node| node.copies == 1) {
+            let allowed = |index: &usize| {
+                let version = &request.candidates[*index].version;
+                node.instance.range.as_ref().is_none_or(|pin| pin.matches(version))
+            };
+            node.domain = by_plugin.of(node.plugin).iter().copied().filter(allowed).collect();
         }
-        Self { request, host, nodes, by_id, by_plugin, providers }
+        let mut universe = Self {
+            request,
+            nodes,
+            names,
+            by_id: OnceCell::new(),
+            candidates,
+            by_plugin,
+            providers: Lists::default(),
+            host: Lists::new(count, host.into_iter()),
+        };
+        universe.providers = Lists::new(count, universe.provided().collect::<Vec<_>>().into_iter());
+        universe
+    }
+
+    /// What each node may provide, the plugin that it is first. Some more than once.
+    fn provided(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.nodes.iter().enumerate().flat_map(|(number, node)| {
+            let services = node.domain.iter().flat_map(|&index| self.services_of(index));
+            std::iter::once(node.plugin).chain(services.copied()).map(move |it| (it, number))
+        })
     }
 
     pub fn candidate(&self, index: usize) -> &'a Candidate {
@@ -119,54 +137,87 @@ impl<'a> Universe<'a> {
         &self.nodes[node].instance.id
     }
 
-    /// The nodes that could satisfy a requirement on `target` in some version.
-    pub fn providers(&self, target: &Target) -> &[usize] {
-        self.providers.get(target).map_or(&[], Vec::as_slice)
+    /// The node of an instance id.
+    pub fn node(&self, id: &str) -> Option<usize> {
+        let by_id = self.by_id.get_or_init(|| {
+            (self.nodes.iter().enumerate())
+                .map(|(number, node)| (node.instance.id.as_str(), number))
+                .collect()
+        });
+        by_id.get(id).copied()
+    }
+
+    /// How many numbers plugins and services have.
+    pub fn targets(&self) -> usize {
+        self.names.count()
+    }
+
+    /// The ids of the plugins that are there, in no order.
+    pub fn plugins(&self) -> impl Iterator<Item = &'a str> {
+        let there = |&(_, number): &(&str, usize)| !self.by_plugin.of(number).is_empty();
+        self.names.plugins().filter(there).map(|(id, _)| id)
+    }
+
+    /// All candidates of a plugin, best first.
+    pub fn candidates_of(&self, plugin: &str) -> &[usize] {
+        self.names.known_plugin(plugin).map_or(&[], |number| self.by_plugin.of(number))
+    }
+
+    /// The nodes that could satisfy a requirement on this in some version.
+    pub fn providers(&self, target: usize) -> &[usize] {
+        self.providers.of(target)
     }
 
     /// The nodes that are instances of a plugin.
     pub fn instances_of(&self, plugin: &str) -> &[usize] {
-        self.providers.plugin(plugin).map_or(&[], Vec::as_slice)
+        self.names.known_plugin(plugin).map_or(&[], |number| self.providers.of(number))
     }
 
     /// The versions in which the host itself offers it: none of a plugin.
-    pub fn host_versions(&self, target: &Target) -> &[&'a Version] {
-        match target {
-            Target::Plugin(_) => &[],
-            Target::Service(name) => self.host.get(name.as_str()).map_or(&[], Vec::as_slice),
-        }
+    pub fn host_versions(&self, target: usize) -> impl Iterator<Item = &'a Version> {
+        let host = self.request.host;
+        self.host.of(target).iter().map(move |&at| &host[at].version)
     }
 
     /// Whether the host itself satisfies the requirement.
-    pub fn host_satisfies(&self, requirement: &Requirement) -> bool {
-        (self.host_versions(&requirement.target).iter())
-            .any(|version| requirement.range.matches(version))
+    pub fn host_satisfies(&self, wanted: Wanted<'_>) -> bool {
+        self.host_versions(wanted.target).any(|version| wanted.range().matches(version))
     }
 
-    /// Whether `candidate`, of a node among [`providers`](Self::providers),
-    /// satisfies the requirement.
-    pub fn satisfies(&self, candidate: usize, requirement: &Requirement) -> bool {
-        let candidate = self.candidate(candidate);
-        match &requirement.target {
-            Target::Plugin(_) => requirement.range.matches(&candidate.version),
-            Target::Service(name) => (candidate.provides.iter())
-                .any(|offer| offer.service == *name && requirement.range.matches(&offer.version)),
+    /// Whether `candidate`, of a node among [`providers`](Self::providers), satisfies a
+    /// requirement of this range.
+    pub fn satisfies(&self, candidate: usize, target: usize, range: &VersionReq) -> bool {
+        if self.candidates.plugins[candidate] == target {
+            return range.matches(&self.candidate(candidate).version);
         }
+        (self.services_of(candidate).iter().zip(&self.candidate(candidate).provides))
+            .any(|(&service, offer)| service == target && range.matches(&offer.version))
+    }
+
+    /// All requirements of `candidate`.
+    pub fn requires(&self, candidate: usize) -> impl Iterator<Item = Wanted<'a>> {
+        let requires = &self.candidate(candidate).requires;
+        let targets = &self.candidates.required[self.candidates.required_from[candidate]..];
+        requires.iter().zip(targets).map(|(requirement, &target)| Wanted { requirement, target })
     }
 
     /// The requirements that `candidate` cannot start without.
-    pub fn mandatory(&self, candidate: usize) -> impl Iterator<Item = &'a Requirement> + use<'a> {
-        (self.candidate(candidate).requires.iter()).filter(|requirement| !requirement.optional)
+    pub fn mandatory(&self, candidate: usize) -> impl Iterator<Item = Wanted<'a>> {
+        self.requires(candidate).filter(|wanted| !wanted.requirement.optional)
+    }
+
+    /// The numbers of what `candidate` provides, in the order of its manifest.
+    pub fn services_of(&self, candidate: usize) -> &[usize] {
+        let from = self.candidates.provided_from[candidate];
+        &self.candidates.provided[from..][..self.candidate(candidate).provides.len()]
     }
 }
 
-fn candidates_by_plugin(candidates: &[Candidate]) -> HashMap<&str, Vec<usize>> {
-    let mut by_plugin = HashMap::<&str, Vec<usize>>::new();
-    for (index, candidate) in candidates.iter().enumerate() {
-        by_plugin.entry(&candidate.plugin).or_default().push(index);
-    }
-    for list in by_plugin.values_mut() {
-        list.sort_unstable_by(|&left, &right| {
+fn candidates_by_plugin(candidates: &[Candidate], plugins: &[usize], count: usize) -> Lists {
+    let pairs = plugins.iter().enumerate().map(|(index, &plugin)| (plugin, index));
+    let mut by_plugin = Lists::new(count, pairs);
+    for plugin in 0..count {
+        by_plugin.of_mut(plugin).sort_unstable_by(|&left, &right| {
             let (a, b) = (&candidates[left], &candidates[right]);
             // Releases before pre-releases, then the higher version; the rest
             // only makes the choice between two equal ones repeatable.
@@ -179,43 +230,31 @@ fn candidates_by_plugin(candidates: &[Candidate]) -> HashMap<&str, Vec<usize>> {
     by_plugin
 }
 
-fn nodes<'a>(request: Request<'a>, by_plugin: &HashMap<&str, Vec<usize>>) -> Vec<Node<'a>> {
-    let mut positions = HashMap::<&str, usize>::new();
+/// The nodes, as yet without candidates.
+fn nodes<'a>(request: Request<'a>, names: &mut Names<'a>) -> Vec<Node<'a>> {
+    let mut positions = FastMap::<&str, usize>::default();
     for (position, entry) in request.load_order.iter().enumerate() {
         positions.entry(entry).or_insert(position);
     }
-    let mut seen = HashMap::<&str, usize>::with_capacity(request.instances.len());
-    let mut nodes = Vec::<Node<'a>>::with_capacity(request.instances.len());
-    for instance in request.instances {
-        let slot = match seen.entry(&instance.id) {
-            Entry::Occupied(slot) => {
-                let first = &mut nodes[*slot.get()];
-                first.copies += 1;
-                first.domain.clear();
-                // Which of the copies stands for all must not depend on the order.
-                if instance.plugin < first.instance.plugin {
-                    first.instance = instance;
-                }
-                continue;
-            }
-            Entry::Vacant(slot) => slot,
-        };
-        slot.insert(nodes.len());
-        let all = by_plugin.get(instance.plugin.as_str());
-        let allowed = |index: &usize| {
-            let version = &request.candidates[*index].version;
-            instance.range.as_ref().is_none_or(|pin| pin.matches(version))
-        };
-        nodes.push(Node {
+    let mut nodes: Vec<Node<'a>> = (request.instances.iter())
+        .map(|instance| Node {
             instance,
             copies: 1,
-            domain: all.into_iter().flatten().copied().filter(allowed).collect(),
+            plugin: names.plugin(&instance.plugin),
+            domain: Vec::new(),
             position: positions.get(instance.id.as_str()).copied(),
-        });
-    }
-    // `None` would sort first, and unlisted instances come last.
+        })
+        .collect();
+    // `None` would sort first, and unlisted instances come last. Which of several of one id stands
+    // for all must not depend on the order of the input.
     nodes.sort_unstable_by_key(|node| {
-        (node.position.unwrap_or(usize::MAX), node.instance.id.as_str())
+        let Instance { id, plugin, .. } = node.instance;
+        (node.position.unwrap_or(usize::MAX), id, plugin)
+    });
+    nodes.dedup_by(|copy, first| {
+        let same = copy.instance.id == first.instance.id;
+        first.copies += usize::from(same);
+        same
     });
     nodes
 }

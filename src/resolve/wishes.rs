@@ -6,16 +6,15 @@
 
 use std::ops::Range;
 
-use crate::manifest::Requirement;
-
 use super::choose::Choice;
 use super::input::Need;
-use super::universe::Universe;
+use super::lists::Lists;
+use super::universe::{Universe, Wanted};
 
 /// What a wish comes from.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source<'a> {
-    Requirement(&'a Requirement),
+    Requirement(Wanted<'a>),
     Need(&'a Need),
 }
 
@@ -36,8 +35,7 @@ pub(super) struct Wishes<'a> {
     of_node: Vec<Range<usize>>,
     satisfiers: Vec<usize>,
     /// For each node the wishes that it satisfies.
-    granting: Vec<usize>,
-    granted_by: Vec<Range<usize>>,
+    granted_by: Lists,
     /// Whether each mandatory requirement has somebody who satisfies it.
     pub complete: bool,
 }
@@ -48,27 +46,27 @@ impl<'a> Wishes<'a> {
         for (node, entry) in universe.nodes.iter().enumerate() {
             let first = wishes.all.len();
             if let Some(candidate) = choice.chosen[node] {
-                for requirement in &universe.candidate(candidate).requires {
+                for wanted in universe.requires(candidate) {
                     let start = wishes.satisfiers.len();
-                    let satisfiers = choice.satisfiers(universe, node, requirement);
+                    let satisfiers = choice.satisfiers(universe, node, wanted);
                     wishes.satisfiers.extend(satisfiers);
-                    let by_host = universe.host_satisfies(requirement);
-                    if !(by_host || requirement.optional) && start == wishes.satisfiers.len() {
+                    let by_host = universe.host_satisfies(wanted);
+                    let optional = wanted.requirement.optional;
+                    if !(by_host || optional) && start == wishes.satisfiers.len() {
                         wishes.complete = false;
-                        let instead = stand_ins(universe, node, requirement);
-                        wishes.satisfiers.extend(instead);
+                        wishes.satisfiers.extend(stand_ins(universe, node, wanted));
                     }
                     wishes.all.push(Wish {
                         node,
-                        source: Source::Requirement(requirement),
-                        optional: requirement.optional,
+                        source: Source::Requirement(wanted),
+                        optional,
                         by_host,
                         satisfiers: start..wishes.satisfiers.len(),
                     });
                 }
                 for need in &entry.instance.needs {
                     let start = wishes.satisfiers.len();
-                    wishes.satisfiers.extend(universe.by_id.get(need.instance.as_str()));
+                    wishes.satisfiers.extend(universe.node(&need.instance));
                     wishes.all.push(Wish {
                         node,
                         source: Source::Need(need),
@@ -80,30 +78,11 @@ impl<'a> Wishes<'a> {
             }
             wishes.of_node.push(first..wishes.all.len());
         }
-        wishes.reverse();
+        let granting = wishes.all.iter().enumerate().flat_map(|(number, wish)| {
+            wishes.satisfiers(wish).iter().map(move |&node| (node, number))
+        });
+        wishes.granted_by = Lists::new(universe.nodes.len(), granting);
         wishes
-    }
-
-    /// Fills the lists from satisfier to wish: a counting sort.
-    fn reverse(&mut self) {
-        let mut ends = vec![0; self.of_node.len()];
-        for &node in &self.satisfiers {
-            ends[node] += 1;
-        }
-        let mut sum = 0;
-        for end in &mut ends {
-            let start = sum;
-            sum += *end;
-            *end = start;
-            self.granted_by.push(start..sum);
-        }
-        self.granting = vec![0; sum];
-        for (number, wish) in self.all.iter().enumerate() {
-            for &node in &self.satisfiers[wish.satisfiers.clone()] {
-                self.granting[ends[node]] = number;
-                ends[node] += 1;
-            }
-        }
     }
 
     pub fn of(&self, node: usize) -> impl Iterator<Item = (usize, &Wish<'a>)> {
@@ -116,7 +95,7 @@ impl<'a> Wishes<'a> {
     }
 
     pub fn granted_by(&self, node: usize) -> &[usize] {
-        &self.granting[self.granted_by[node].clone()]
+        self.granted_by.of(node)
     }
 
     /// Whether nothing that is there satisfies the wish.
@@ -171,8 +150,8 @@ impl<'a> Wishes<'a> {
 fn stand_ins<'u>(
     universe: &'u Universe<'_>,
     asker: usize,
-    requirement: &'u Requirement,
+    wanted: Wanted<'_>,
 ) -> impl Iterator<Item = usize> + 'u {
-    (universe.providers(&requirement.target).iter().copied())
+    (universe.providers(wanted.target).iter().copied())
         .filter(move |&node| node != asker && universe.nodes[node].domain.is_empty())
 }
