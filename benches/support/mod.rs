@@ -2,6 +2,8 @@
 
 #[allow(dead_code, reason = "not every benchmark climbs it")]
 pub mod ladder;
+#[allow(dead_code, reason = "not every benchmark needs both mounts")]
+pub mod mounts;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
