@@ -16,4 +16,9 @@ pub(crate) use health::{export_health, import_health};
 pub(crate) use level::{MAX_FIELDS, level_filter, level_number};
 pub(crate) use scope::Scope;
 pub use scope::current_plugin;
+#[cfg(feature = "host")]
+pub(crate) use storage::{
+    export_batch, export_precondition, export_scan, import_capabilities, import_found, import_page,
+    import_versions,
+};
 pub(crate) use storage::{export_storage, import_storage};

@@ -104,7 +104,7 @@ struct ImportedStorage(AbiStorage);
 
 impl StorageBackend for ImportedStorage {
     async fn get(&self, call: &Call, key: &str) -> Result<Option<Record>> {
-        Ok(self.0.get(call, key).await?.into_option().map(import_record))
+        Ok(import_found(self.0.get(call, key).await?))
     }
 
     async fn put(
@@ -122,23 +122,11 @@ impl StorageBackend for ImportedStorage {
     }
 
     async fn scan(&self, call: &Call, scan: Scan) -> Result<Page> {
-        let scan = AbiScan {
-            prefix: scan.prefix.into(),
-            after: scan.after.map(Into::into).into(),
-            limit: scan.limit as u64,
-            reserved: [0; 2],
-        };
-        let page = self.0.scan(call, scan).await?;
-        Ok(Page {
-            entries: page.entries.into_iter().map(import_entry).collect(),
-            next: page.next.into_option().map(Into::into),
-        })
+        Ok(import_page(self.0.scan(call, export_scan(scan)).await?))
     }
 
     async fn commit(&self, call: &Call, batch: Batch) -> Result<Vec<Option<Version>>> {
-        let batch = batch.operations.into_iter().map(export_operation).collect();
-        let versions = self.0.commit(call, batch).await?;
-        Ok(versions.into_iter().map(|version| (version != 0).then_some(Version(version))).collect())
+        Ok(import_versions(self.0.commit(call, export_batch(batch)).await?))
     }
 
     async fn health(&self) -> Result<Health> {
@@ -146,7 +134,7 @@ impl StorageBackend for ImportedStorage {
     }
 
     fn capabilities(&self) -> Capabilities {
-        capability::collect(|field| self.0.capability(field))
+        import_capabilities(|field| self.0.capability(field))
     }
 }
 
@@ -183,12 +171,37 @@ mod capability {
     }
 }
 
+/// What a backend can do, asked by number.
+pub(crate) fn import_capabilities(get: impl Fn(u32) -> u64) -> Capabilities {
+    capability::collect(get)
+}
+
 fn export_record(record: Record) -> AbiRecord {
     AbiRecord { value: record.value.into(), version: record.version.0, reserved: [0] }
 }
 
 fn import_record(record: AbiRecord) -> Record {
     Record { value: record.value.into(), version: Version(record.version) }
+}
+
+pub(crate) fn import_found(found: ROption<AbiRecord>) -> Option<Record> {
+    found.into_option().map(import_record)
+}
+
+pub(crate) fn export_scan(scan: Scan) -> AbiScan {
+    AbiScan {
+        prefix: scan.prefix.into(),
+        after: scan.after.map(Into::into).into(),
+        limit: scan.limit as u64,
+        reserved: [0; 2],
+    }
+}
+
+pub(crate) fn import_page(page: AbiPage) -> Page {
+    Page {
+        entries: page.entries.into_iter().map(import_entry).collect(),
+        next: page.next.into_option().map(Into::into),
+    }
 }
 
 fn export_entry(entry: Entry) -> AbiEntry {
@@ -199,7 +212,7 @@ fn import_entry(entry: AbiEntry) -> Entry {
     Entry { key: entry.key.into(), record: import_record(entry.record) }
 }
 
-fn export_precondition(when: Precondition) -> AbiPrecondition {
+pub(crate) fn export_precondition(when: Precondition) -> AbiPrecondition {
     match when {
         Precondition::Any => AbiPrecondition { kind: precondition_kind::ANY, version: 0 },
         Precondition::Absent => AbiPrecondition { kind: precondition_kind::ABSENT, version: 0 },
@@ -216,6 +229,14 @@ fn import_precondition(when: AbiPrecondition) -> Result<Precondition> {
         precondition_kind::AT => Ok(Precondition::At(Version(when.version))),
         kind => Err(unknown("precondition", kind)),
     }
+}
+
+pub(crate) fn export_batch(batch: Batch) -> RVec<AbiOperation> {
+    batch.operations.into_iter().map(export_operation).collect()
+}
+
+pub(crate) fn import_versions(versions: RVec<u64>) -> Vec<Option<Version>> {
+    versions.into_iter().map(|version| (version != 0).then_some(Version(version))).collect()
 }
 
 fn export_operation(operation: Operation) -> AbiOperation {

@@ -1,6 +1,6 @@
 //! Which handler answers which method and path.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -245,27 +245,31 @@ impl Routes {
         Ok(())
     }
 
-    /// Leaves only the entries of an instance that ends: whoever calls its routes, or would pass its
-    /// middleware, learns that it is not there now.
-    pub(crate) fn vacate(&mut self, instance: &str) {
-        self.change(|entry| if entry.instance == instance { Fate::Vacate } else { Fate::Keep });
+    /// Leaves only the entries of instances that end: whoever calls their routes, or would pass their
+    /// middleware, learns that they are not there now. All of them in one pass over the table, since a
+    /// thousand that stop would make a thousand of them.
+    pub(crate) fn vacate(&mut self, instances: &BTreeSet<&str>) {
+        let own = |instance: &str| instances.contains(instance);
+        self.change(|entry| if own(&entry.instance) { Fate::Vacate } else { Fate::Keep });
     }
 
-    /// [`vacate`](Self::vacate) for an instance without a successor: its middleware is gone.
-    pub(crate) fn vacate_for_good(&mut self, instance: &str) {
-        self.vacate(instance);
-        self.middleware.retain(|entry| entry.instance != instance);
+    /// [`vacate`](Self::vacate) for instances without a successor: their middleware is gone.
+    pub(crate) fn vacate_for_good(&mut self, instances: &BTreeSet<&str>) {
+        let own = |instance: &str| instances.contains(instance);
+        self.change(|entry| if own(&entry.instance) { Fate::Vacate } else { Fate::Keep });
+        self.middleware.retain(|entry| !own(&entry.instance));
     }
 
-    /// Removes all that an instance contributed.
-    pub(crate) fn remove(&mut self, instance: &str) {
-        self.middleware.retain(|entry| entry.instance != instance);
-        self.change(|entry| if entry.instance == instance { Fate::Remove } else { Fate::Keep });
+    /// Removes all that these instances contributed.
+    pub(crate) fn remove(&mut self, instances: &BTreeSet<&str>) {
+        let own = |instance: &str| instances.contains(instance);
+        self.middleware.retain(|entry| !own(&entry.instance));
+        self.change(|entry| if own(&entry.instance) { Fate::Remove } else { Fate::Keep });
     }
 
-    /// Removes what a predecessor left of an instance that was started by this start.
-    pub(crate) fn remove_all_but(&mut self, instance: &str, start: u64) {
-        let other = |of: &str, by: u64| of == instance && by != start;
+    /// Removes what predecessors left of instances that were started by these starts.
+    pub(crate) fn remove_all_but(&mut self, starts: &BTreeMap<&str, u64>) {
+        let other = |of: &str, by: u64| starts.get(of).is_some_and(|start| *start != by);
         self.middleware.retain(|entry| !other(&entry.instance, entry.start));
         self.change(
             |entry| {

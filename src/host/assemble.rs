@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hotshoe_abi::{AbiEventHandler, AbiHandler, AbiPlugin, AbiStorage, AbiTask, RawExtension};
+use hotshoe_abi::{AbiEventHandler, AbiHandler, AbiPlugin, AbiTask, RawExtension};
 use semver::Version;
 
 use super::libraries::InUse;
 use super::permissions::Permit;
 use super::start::{Mounted, Order};
 use crate::config::Lane;
-use crate::contract::Result;
+use crate::contract::{Result, Storage};
 use crate::gateway::{Entries, HandlerEntry, MiddlewareEntry, Passing};
 use crate::services::Offer;
 use crate::supervise::{Contribution, Port, SupervisedStorage};
@@ -24,7 +24,7 @@ pub(super) struct Assembled {
     pub(super) services: Vec<Service>,
     pub(super) topics: Vec<Topic>,
     pub(super) tasks: Vec<Task>,
-    pub(super) storage: Vec<AbiStorage>,
+    pub(super) storage: Vec<Storage>,
     /// Its generic entry.
     pub(super) execute: Port<Arc<AbiPlugin>>,
     /// For what the host itself asks of it.
@@ -112,7 +112,7 @@ impl Order {
         let tasks = tasks.collect::<Result<_>>()?;
         let storage = of.storage.into_iter().map(|(kind, storage)| {
             let port = term.port(Contribution::Storage(kind), Arc::new(storage))?;
-            Ok(AbiStorage::new(Arc::new(SupervisedStorage(port))))
+            Ok(Storage::new(SupervisedStorage(port)))
         });
         let storage = storage.collect::<Result<_>>()?;
         Ok(Assembled {

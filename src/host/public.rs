@@ -629,7 +629,7 @@ impl PluginHost {
             let running = slot.running.as_ref()?;
             Some(running.storage.first().cloned())
         })?;
-        storage.map(crate::bridge::import_storage).ok_or_else(|| {
+        storage.ok_or_else(|| {
             Error::new(ErrorKind::Unsupported, "it provides no storage backend")
                 .with_plugin(instance)
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hotshoe_abi::plain::{Lines, MESSAGE};
-use hotshoe_abi::{AbiBytes, AbiPlugin, AbiStorage};
+use hotshoe_abi::{AbiBytes, AbiPlugin};
 
 use super::assemble::{Service, Task, Topic};
 use super::context::InstanceContext;
@@ -15,7 +15,7 @@ use super::patrol::Beat;
 use super::swap::{Probation, Trial};
 use super::watch::{Recovery, Watch};
 use crate::config::InstanceConfig;
-use crate::contract::{Error, Health};
+use crate::contract::{Error, Health, Storage};
 use crate::discover::Candidate;
 use crate::events::Subscription;
 use crate::lifecycle::{Event, Phase, State};
@@ -76,7 +76,7 @@ pub(crate) struct Running {
     pub(super) tasks: Vec<Task>,
     pub(crate) subscriptions: Vec<Arc<Subscription>>,
     pub(crate) schedules: Vec<Schedule>,
-    pub(crate) storage: Vec<AbiStorage>,
+    pub(crate) storage: Vec<Storage>,
     pub(super) checkup: Arc<Checkup>,
     pub(super) watch: Option<Watch>,
     pub(super) beat: Arc<Beat>,

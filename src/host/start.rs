@@ -207,7 +207,7 @@ impl Core {
             let mut up = Vec::new();
             for (order, worker) in batch {
                 match worker.wait().and_then(|mounted| self.install(&order, mounted)) {
-                    Ok(installed) => up.push(installed),
+                    Ok((id, term)) => up.push((id, order.start, term)),
                     Err(error) => {
                         failed = true;
                         self.give_up(&order, error);
@@ -215,11 +215,13 @@ impl Core {
                 }
             }
             // Open before anybody can find the way there: nobody is refused by what just started.
-            for (_, term) in &up {
+            for (.., term) in &up {
                 term.open();
             }
+            let starts = up.iter().map(|(id, start, _)| (id.as_str(), *start)).collect();
+            self.gateway.draft(|routes| routes.remove_all_but(&starts));
             self.gateway.publish();
-            for (id, _) in up {
+            for (id, ..) in up {
                 self.offer_storage(&id, intent.storage.as_deref());
             }
             files.iter().for_each(LibraryFile::close);
@@ -289,7 +291,6 @@ impl Core {
         self.services.replace(&id, made.services.iter().map(Service::offer).collect());
         // Here, one instance after the other, so that equal priorities keep the order of the start.
         self.gateway.draft(|routes| {
-            routes.remove_all_but(&id, order.start);
             made.entries.middleware.into_iter().for_each(|entry| routes.add_middleware(entry));
         });
         let subscriptions = made.topics.iter().map(|(topic, port, permit)| {

@@ -102,12 +102,11 @@ impl Core {
         // Its middleware stays only if a successor follows: what guards a path must not be open
         // while it is exchanged.
         self.gateway.draft(|routes| {
-            for (id, running, ..) in &stopping {
-                running.term.close();
-                match saving {
-                    Saving::Keep => routes.vacate(id),
-                    Saving::Forget => routes.vacate_for_good(id),
-                }
+            stopping.iter().for_each(|(_, running, ..)| running.term.close());
+            let ids = stopping.iter().map(|(id, ..)| id.as_str()).collect();
+            match saving {
+                Saving::Keep => routes.vacate(&ids),
+                Saving::Forget => routes.vacate_for_good(&ids),
             }
         });
         self.gateway.publish();
@@ -161,12 +160,12 @@ impl Core {
 
     /// Takes the routes of these instances away, of those that do not run.
     pub(super) fn withdraw_routes<'a>(&self, ids: impl IntoIterator<Item = &'a String>) {
-        let gone: Vec<&String> = {
+        let gone: BTreeSet<&str> = {
             let slots = self.slots.read();
             let running = |id: &str| slots.get(id).is_some_and(|slot| slot.running.is_some());
-            ids.into_iter().filter(|id| !running(id)).collect()
+            ids.into_iter().map(String::as_str).filter(|id| !running(id)).collect()
         };
-        self.gateway.draft(|routes| gone.into_iter().for_each(|id| routes.remove(id)));
+        self.gateway.draft(|routes| routes.remove(&gone));
         self.gateway.publish();
     }
 }

@@ -1,7 +1,6 @@
 //! Which backend stands behind plugins' storage.
 
 use super::core::Core;
-use crate::bridge::import_storage;
 use crate::config::InstanceConfig;
 use crate::discover::Candidate;
 
@@ -67,8 +66,7 @@ impl Core {
         let backend = slots
             .get(instance)
             .and_then(|slot| slot.running.as_ref())
-            .and_then(|running| running.storage.first())
-            .map(|storage| import_storage(storage.clone()));
+            .and_then(|running| running.storage.first().cloned());
         if let Some(backend) = backend {
             *self.storage.write() = Some((instance.to_owned(), backend));
         }

@@ -29,7 +29,8 @@ const IDLE_READERS: usize = 4;
 /// Calls block their thread while the disk works, and say so in the capabilities.
 pub struct SqliteBackend {
     writer: Mutex<Connection>,
-    readers: Mutex<Vec<Connection>>,
+    /// In boxes: one is taken out and put back for every read.
+    readers: Mutex<Vec<Box<Connection>>>,
     path: PathBuf,
     config: Config,
     /// SQLite has found damage since the file was opened.
@@ -153,10 +154,10 @@ impl SqliteBackend {
         outcome.map_err(|error| self.describe(&error, doing))
     }
 
-    fn reader(&self) -> rusqlite::Result<Connection> {
+    fn reader(&self) -> rusqlite::Result<Box<Connection>> {
         let reader = connect(&self.path, &self.config)?;
         reader.execute_batch("PRAGMA query_only = ON")?;
-        Ok(reader)
+        Ok(Box::new(reader))
     }
 
     fn describe(&self, error: &rusqlite::Error, doing: &str) -> Error {

@@ -1,6 +1,7 @@
 //! Exchanging an instance that cannot be up twice: calls are held, the old one ends, then the new one
 //! begins. If that does not come up, the old one is started anew from its state.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -189,7 +190,7 @@ impl Core {
         self.withdraw_storage(id);
         let _ = self.gateway.draft(|routes| {
             routes.replace(id, entries)?;
-            routes.vacate(id);
+            routes.vacate(&BTreeSet::from([id]));
             Ok::<(), Error>(())
         });
         self.gateway.publish();
