@@ -66,7 +66,7 @@ fn a_plugin_without_what_was_appended_runs() {
 fn a_function_added_in_the_middle_of_a_table_is_refused() {
     assert_snapshot!(outcome("added", false), @"
     plugin `bare-added` failed to load: its types are not laid out as the host's, first in table PluginVTable, function `pause` behind `start`
-      because: hotshoe-abi <ours> was expected, it was built with <line>.102
+      because: hotshoe-abi <ours> was expected, it was built with <line>.3.0
       because: table PluginVTable, function `pause` behind `start`: added
         expected: nothing there
         found: unsafe fn(RRef<()>) -> AbiFuture<()>
@@ -79,7 +79,7 @@ fn a_function_added_in_the_middle_of_a_table_is_refused() {
 fn a_removed_field_is_refused() {
     assert_snapshot!(outcome("removed", false), @"
     plugin `bare-removed` failed to load: its types are not laid out as the host's, first in struct AbiPage, field `next` behind `entries`
-      because: hotshoe-abi <ours> was expected, it was built with <line>.103
+      because: hotshoe-abi <ours> was expected, it was built with <line>.4.0
       because: struct AbiPage, field `next` behind `entries`: missing
         expected: ROption<RString>
         found: nothing there
@@ -92,7 +92,7 @@ fn a_removed_field_is_refused() {
 fn a_function_of_another_type_is_refused() {
     assert_snapshot!(outcome("retyped", false), @"
     plugin `bare-retyped` failed to load: its types are not laid out as the host's, first in table PluginModule, function `set_log_level`
-      because: hotshoe-abi <ours> was expected, it was built with <line>.104
+      because: hotshoe-abi <ours> was expected, it was built with <line>.5.0
       because: table PluginModule, function `set_log_level`: another type
         expected: fn(u32)
         found: fn(u64)
@@ -105,7 +105,7 @@ fn a_function_of_another_type_is_refused() {
 fn functions_in_another_order_are_refused() {
     assert_snapshot!(outcome("reordered", false), @"
     plugin `bare-reordered` failed to load: its types are not laid out as the host's, first in table PluginVTable
-      because: hotshoe-abi <ours> was expected, it was built with <line>.105
+      because: hotshoe-abi <ours> was expected, it was built with <line>.6.0
       because: table PluginVTable: another order
         expected: start, stop
         found: stop, start

@@ -22,7 +22,7 @@ when_loaded! {
 fn in_a_plugin_that_is_refused(mount: Mount) {
     let cage = Cage::new(mount, "writes_before_main_and_is_refused");
     assert_snapshot!(cage.refusal(""), @r"
-    [incompatible, verify] problem: plugin `writes-before-main-and-is-refused` failed to verify: hotshoe-abi 0.2 was expected, the plugin was built with 0.99.0
+    [incompatible, verify] problem: plugin `writes-before-main-and-is-refused` failed to verify: hotshoe-abi 1 was expected, the plugin was built with 0.99.0
       help: rebuild the plugin with the version of hotshoe that the host uses
     ");
     assert!(!trace(&cage).exists(), "code of a refused library ran");

@@ -217,7 +217,7 @@ fn a_plugin_of_another_abi_is_refused() {
     let rig = Rig::new();
     rig.make("ancient", "1.0.0", &["abi|0.0.1"]);
     assert_snapshot!(rig.outcome("[plugins.ancient]\nconfig.threshold = 1"), @r"
-    problem: plugin `ancient` failed to verify: hotshoe-abi 0.2 was expected, the plugin was built with 0.0.1
+    problem: plugin `ancient` failed to verify: hotshoe-abi 1 was expected, the plugin was built with 0.0.1
       file: <folder>/plugins/libancient-1.0.0.so
       help: rebuild the plugin with the version of hotshoe that the host uses
     ");

@@ -219,7 +219,7 @@ fn a_pinned_plugin_that_fails_again_and_again_is_mapped_once() {
     let rig = Rig::new();
     // One fails in `initialize`; the other one as soon as it is open, since its manifest lies.
     let retried = rig.make("retried", "1.0.0", &[]);
-    let lying = rig.make("lying", "1.0.0", &["abi|0.2.99"]);
+    let lying = rig.make("lying", "1.0.0", &["abi|1.99.0"]);
     let config = "[plugins.retried]\nconfig.threshold = 1\nconfig.initialize = \"error\"\n\
                   [plugins.lying]\nconfig.threshold = 1\n";
     let config = format!("{config}{}{}", pin("retried", &retried), pin("lying", &lying));

@@ -30,6 +30,7 @@ const IDLE_READERS: usize = 4;
 pub struct SqliteBackend {
     writer: Mutex<Connection>,
     /// In boxes: one is taken out and put back for every read.
+    #[allow(clippy::vec_box, reason = "a connection is hundreds of bytes, and moved by each read")]
     readers: Mutex<Vec<Box<Connection>>>,
     path: PathBuf,
     config: Config,

@@ -168,7 +168,8 @@ fn add_abi(tree: &mut Tree, root: &Table, variant: &Variant, number: usize, fold
     let mut manifest = own(&read_manifest("abi/Cargo.toml"), root);
     let version: semver::Version = hotshoe_abi::VERSION.parse().expect("a version");
     let version = match (variant.same_line, version.major) {
-        (true, major) => format!("{major}.{}.{}", version.minor, 100 + number),
+        (true, 0) => format!("0.{}.{}", version.minor, 100 + number),
+        (true, major) => format!("{major}.{}.0", version.minor + 1 + number as u64),
         (false, 0) => format!("0.{}.0", version.minor + 1),
         (false, major) => format!("{}.0.0", major + 1),
     };
