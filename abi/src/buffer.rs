@@ -119,8 +119,12 @@ impl Clone for AbiBytes {
 impl Drop for AbiBytes {
     #[inline]
     fn drop(&mut self) {
+        let free = self.vtable.drop();
+        // A `Vec` of this library, which is what most buffers are that come back, is freed without a call
+        // through the table.
+        let free = if std::ptr::fn_addr_eq(free, drop_owned as Free) { drop_owned } else { free };
         // SAFETY: the table belongs to the bytes; this handle's share is given back once.
-        unsafe { (self.vtable.drop())(self.start, self.len, self.owner) }
+        unsafe { free(self.start, self.len, self.owner) }
     }
 }
 

@@ -93,6 +93,23 @@ impl Ladder {
         rungs
     }
 
+    /// The call `echo` of a fresh buffer: of 64 bytes, as most messages.
+    #[allow(dead_code, reason = "not every benchmark hands over buffers")]
+    pub fn echo(&self) -> Vec<Rung<'_>> {
+        let bare: Box<dyn Fn(u64) + Sync> = Box::new(|times| {
+            for _ in 0..times {
+                let _ = black_box(self.bare_later.echo(black_box(vec![7; 64])));
+            }
+        });
+        let direct = Box::new(|times| echo(&self.direct, times));
+        let handle = &self.handles[0].1;
+        vec![
+            Rung { name: "bare `Vec` through `Arc<dyn Trait>`", work: bare },
+            Rung { name: "direct: guard", work: direct },
+            Rung { name: self.handles[0].0, work: Box::new(|times| echo(handle, times)) },
+        ]
+    }
+
     /// The hosts of the rungs above the bare call, from the lowest to the highest.
     #[allow(dead_code, reason = "not every benchmark asks more of the hosts than `add`")]
     pub fn hosts(&self) -> &[(&'static str, PluginHost)] {
@@ -130,14 +147,19 @@ fn rungs() -> Vec<(&'static str, Option<Duration>, Supervision)> {
     rungs
 }
 
-/// The asynchronous method the way it is written without plugins.
+/// What is asynchronous or owned, the way it is written without plugins.
 trait Later: Send + Sync {
     fn add(&self, a: u64, b: u64) -> Pin<Box<dyn Future<Output = Result<u64>> + Send + '_>>;
+    fn echo(&self, bytes: Vec<u8>) -> Result<Vec<u8>>;
 }
 
 impl Later for bench_plugin::Adder {
     fn add(&self, a: u64, b: u64) -> Pin<Box<dyn Future<Output = Result<u64>> + Send + '_>> {
         Box::pin(async move { Ok(a.wrapping_add(b)) })
+    }
+
+    fn echo(&self, bytes: Vec<u8>) -> Result<Vec<u8>> {
+        Ok(bytes)
     }
 }
 
@@ -147,6 +169,12 @@ fn add_later(adder: &(impl Adder + ?Sized), times: u64) {
             let _ = black_box(adder.add_later(black_box(at), 1).await);
         }
     });
+}
+
+fn echo(adder: &impl Adder, times: u64) {
+    for _ in 0..times {
+        let _ = black_box(adder.echo(black_box(vec![7; 64].into())));
+    }
 }
 
 fn add(adder: &(impl Adder + ?Sized), times: u64) {

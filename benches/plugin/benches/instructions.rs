@@ -25,7 +25,11 @@ fn main() -> Result<()> {
     println!("{CALLS} {}", if fence.is_ok() { "membarrier" } else { "no membarrier" });
 
     let ladder = Ladder::start()?;
-    for (call, rungs) in [("add", ladder.add()), ("add_later", ladder.add_later())] {
+    for (call, rungs) in [
+        ("add", ladder.add()),
+        ("add_later", ladder.add_later()),
+        ("echo of 64 bytes", ladder.echo()),
+    ] {
         for rung in rungs {
             count(&format!("{call}: {}", rung.name), &*rung.work);
         }
