@@ -22,7 +22,7 @@ const WIDTH: i32 = 900;
 const TOP: i32 = 66;
 const ROW: i32 = 40;
 const BAR: i32 = 14;
-const NAMES: i32 = 230;
+const NAMES: i32 = 260;
 const VALUES: i32 = 80;
 const BELOW: i32 = 30;
 

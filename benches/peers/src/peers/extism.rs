@@ -27,9 +27,9 @@ pub const CANDIDATE: Candidate = Candidate {
     note: "A plugin that is kept between calls and called through `Plugin::call`. Bytes are all that it takes \
            and gives; two numbers are sixteen of them. The plugin copies its input and its output through \
            Extism's functions, eight bytes a call, as the development kits do. Each call tells a thread \
-           that watches over time limits when it begins and when it ends; what that takes depends on how busy the \
-           machine is. For loading: a plugin from each file, compiled code from wasmtime's cache as the \
-           documentation recommends, and one call, as that is what starts a plugin.",
+           that watches over time limits when it begins and when it ends; the wide range is whether that \
+           thread has to be woken. For loading: a plugin from each file, compiled code from wasmtime's cache \
+           as the documentation recommends, and one call, as that is what starts a plugin.",
 };
 
 const GUEST: &str = concat!(
