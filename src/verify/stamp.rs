@@ -20,6 +20,7 @@ pub(crate) struct Stamp {
 
 impl Stamp {
     /// Whether these are states of one file, whatever its name.
+    #[cfg(feature = "watch")]
     pub(crate) fn is_same_file(&self, other: &Self) -> bool {
         self.identity.is_some() && self.identity == other.identity
     }
