@@ -17,9 +17,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use petgraph::unionfind::UnionFind;
 
+use super::lists::Lists;
 use super::prune::{self, Pruned};
 use super::search::{self, SEARCH_LIMIT, Search, Verdict};
-use super::universe::{Node, Universe, Wanted};
+use super::universe::{Universe, Wanted};
 
 /// The outcome of choosing.
 #[derive(Debug)]
@@ -36,8 +37,7 @@ pub(super) struct Choice {
 impl Choice {
     /// The best candidate of each, whatever it requires.
     pub fn best(universe: &Universe<'_>) -> Self {
-        let best = |node: &Node<'_>| node.domain.first().copied();
-        let chosen: Vec<_> = universe.nodes.iter().map(best).collect();
+        let chosen: Vec<_> = universe.domains.all().map(|domain| domain.first().copied()).collect();
         Self { usable: chosen.iter().map(Option::is_some).collect(), chosen, unsettled: Vec::new() }
     }
 
@@ -71,20 +71,22 @@ impl Choice {
 /// Called when the best versions do not do.
 pub(super) fn choose(universe: &Universe<'_>) -> Choice {
     let mut choice = Choice::best(universe);
-    let pruned = prune::prune(universe);
-    for (node, left) in pruned.domains.iter().enumerate() {
+    let (pruned, violated) = prune::prune(universe, &choice);
+    for (node, left) in pruned.domains.all().enumerate() {
         match left.first() {
             Some(&candidate) => choice.chosen[node] = Some(candidate),
             // It keeps its best version, which is the one to explain.
             None => choice.usable[node] = false,
         }
     }
-    let violated: Vec<usize> = (0..universe.nodes.len())
-        .filter(|&node| choice.usable[node] && !choice.content(universe, node))
-        .collect();
+    let violated = violated.unwrap_or_else(|| {
+        (0..universe.nodes.len())
+            .filter(|&node| choice.usable[node] && !choice.content(universe, node))
+            .collect()
+    });
     if !violated.is_empty() {
         let askers = search::askers(universe, &pruned);
-        for conflict in conflicts(universe, &pruned, &choice, &violated) {
+        for conflict in conflicts(universe, &pruned, &askers, &choice, &violated) {
             let search = Search::new(universe, &pruned, &askers, &mut choice);
             let limited = settle(search, &conflict);
             choice.unsettled.extend(limited);
@@ -99,33 +101,24 @@ pub(super) fn choose(universe: &Universe<'_>) -> Choice {
 fn conflicts(
     universe: &Universe<'_>,
     pruned: &Pruned,
+    askers: &Lists,
     choice: &Choice,
     violated: &[usize],
 ) -> Vec<Vec<usize>> {
-    // One element for each node, and one for each target with a choice of
-    // versions behind it: linking through the target keeps this linear.
-    let count = universe.nodes.len();
-    let free = |node: usize| pruned.domains[node].len() > 1;
+    // Whoever has a choice of versions is linked to all that ask for what it is, and to all others that
+    // have it, through the first of them, the *hub*: that keeps this linear.
+    let free = |node: usize| pruned.domains.of(node).len() > 1;
     let mut hubs = vec![None; universe.targets()];
-    let mut links = UnionFind::<usize>::new(count);
-    let candidates = |node: usize| pruned.domains[node].iter().copied();
-    for asker in 0..count {
-        for wanted in candidates(asker).flat_map(|index| universe.mandatory(index)) {
-            let hub = &mut hubs[wanted.target];
-            if hub.is_none() {
-                let mut free_targets = (universe.providers(wanted.target).iter().copied())
-                    .filter(|&target| free(target));
-                let Some(first) = free_targets.next() else {
-                    continue;
-                };
-                *hub = Some(first);
-                for other in free_targets {
-                    links.union(first, other);
-                }
-            }
-            if let (Some(hub), true) = (*hub, free(asker)) {
-                links.union(hub, asker);
-            }
+    let mut links = UnionFind::<usize>::new(universe.nodes.len());
+    for (target, hub) in hubs.iter_mut().enumerate() {
+        let askers = askers.of(target);
+        let mut providers = universe.providers(target).iter().copied().filter(|&it| free(it));
+        let Some(first) = providers.next().filter(|_| !askers.is_empty()) else {
+            continue;
+        };
+        *hub = Some(first);
+        for other in providers.chain(askers.iter().copied().filter(|&asker| free(asker))) {
+            links.union(first, other);
         }
     }
     // An asker with a single version ties together only what it misses now.

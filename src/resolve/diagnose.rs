@@ -142,7 +142,7 @@ impl<'a> Teller<'_, '_, 'a> {
         let Wanted { target, .. } = wanted;
         let fitting: Vec<usize> = (universe.providers(target).iter())
             .filter(|&&provider| provider != asker)
-            .flat_map(|&provider| &universe.nodes[provider].domain)
+            .flat_map(|&provider| universe.domains.of(provider))
             .copied()
             .filter(|&candidate| universe.satisfies(candidate, target, wanted.range()))
             .take(RIVALS)

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// A list for each of the numbers `0..count`. In one piece, since a hundred thousand small vectors
 /// would cost an allocation each, and a miss of the cache wherever one is read.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Lists {
     ranges: Vec<Range<usize>>,
     items: Vec<usize>,
@@ -41,5 +41,21 @@ impl Lists {
 
     pub fn of_mut(&mut self, list: usize) -> &mut [usize] {
         &mut self.items[self.ranges[list].clone()]
+    }
+
+    /// All lists, in the order of their numbers.
+    pub fn all(&self) -> impl Iterator<Item = &[usize]> {
+        self.ranges.iter().map(|range| &self.items[range.clone()])
+    }
+
+    /// Takes an item out of a list; whether it was there. The others keep their order.
+    pub fn remove(&mut self, list: usize, item: usize) -> bool {
+        let items = self.of_mut(list);
+        let Some(at) = items.iter().position(|&other| other == item) else {
+            return false;
+        };
+        items[at..].rotate_left(1);
+        self.ranges[list].end -= 1;
+        true
     }
 }

@@ -105,11 +105,10 @@ use wishes::Wishes;
 pub fn resolve(request: Request<'_>) -> Resolution {
     let universe = Universe::new(request);
     let mut choice = Choice::best(&universe);
-    let mut wishes = Wishes::collect(&universe, &choice);
-    if !wishes.complete {
+    let wishes = Wishes::collect_complete(&universe, &choice).unwrap_or_else(|| {
         choice = choose::choose(&universe);
-        wishes = Wishes::collect(&universe, &choice);
-    }
+        Wishes::collect(&universe, &choice)
+    });
     let outcome = order::order(&choice, wishes);
     let plan = plan::build(&universe, &choice, &outcome);
     let report = diagnose::diagnose(&universe, &choice, &outcome);

@@ -5,16 +5,17 @@
 /// Sorted by distance, then by name.
 pub(super) fn similar<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     const MOST: usize = 3;
-    let length = wanted.chars().count();
-    let allowed = (length / 3).clamp(1, 4);
+    let letters: Vec<char> = wanted.chars().collect();
+    let allowed = (letters.len() / 3).clamp(1, 4);
+    let mut row = Vec::new();
     let mut close: Vec<(usize, &str)> = names
         .filter(|name| *name != wanted)
         .filter_map(|name| {
             let contained = wanted.len().min(name.len()) >= 4
                 && (name.contains(wanted) || wanted.contains(name));
             // Each character more costs one insertion, so most need no table.
-            let distance = (name.chars().count().abs_diff(length) <= allowed)
-                .then(|| distance(wanted, name, allowed))
+            let distance = (name.chars().count().abs_diff(letters.len()) <= allowed)
+                .then(|| distance(name, &letters, allowed, &mut row))
                 .flatten();
             distance.or(contained.then_some(allowed + 1)).map(|distance| (distance, name))
         })
@@ -25,11 +26,26 @@ pub(super) fn similar<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) ->
 }
 
 /// The number of characters to insert, delete or replace, unless it is more than
-/// `limit`. Two rows of the classic table, abandoned when a row exceeds it.
-fn distance(left: &str, right: &str, limit: usize) -> Option<usize> {
-    let right: Vec<char> = right.chars().collect();
-    let mut above: Vec<usize> = (0..=right.len()).collect();
-    for (row, a) in left.chars().enumerate() {
+/// `limit`. What both begin and end with costs nothing: names that are read in search of a similar one
+/// often differ in a few characters only. Of the rest, two rows of the classic table, in `above`, abandoned
+/// when a row exceeds the limit.
+fn distance(left: &str, mut right: &[char], limit: usize, above: &mut Vec<usize>) -> Option<usize> {
+    let mut left = left.chars();
+    while let (Some(a), Some((b, rest))) = (left.clone().next(), right.split_first())
+        && a == *b
+    {
+        left.next();
+        right = rest;
+    }
+    while let (Some(a), Some((b, rest))) = (left.clone().next_back(), right.split_last())
+        && a == *b
+    {
+        left.next_back();
+        right = rest;
+    }
+    above.clear();
+    above.extend(0..=right.len());
+    for (row, a) in left.enumerate() {
         let mut diagonal = row;
         let mut before = row + 1;
         let mut least = before;
@@ -53,13 +69,21 @@ fn distance(left: &str, right: &str, limit: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{distance, similar};
+    use super::similar;
+
+    fn distance(left: &str, right: &str, limit: usize) -> Option<usize> {
+        let letters: Vec<char> = right.chars().collect();
+        super::distance(left, &letters, limit, &mut vec![9; 9])
+    }
 
     #[test]
     fn distance_counts_insertions_deletions_and_replacements() {
         assert_eq!(distance("kitten", "sitting", 3), Some(3));
         assert_eq!(distance("", "abc", 3), Some(3));
         assert_eq!(distance("same", "same", 0), Some(0));
+        assert_eq!(distance("plugin-0012", "plugin-0102", 3), Some(2));
+        assert_eq!(distance("aab", "ab", 3), Some(1));
+        assert_eq!(distance("abab", "ab", 3), Some(2));
         assert_eq!(distance("größe", "grösse", 2), Some(2));
     }
 

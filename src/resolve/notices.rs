@@ -43,8 +43,8 @@ fn lowered(
 ) {
     let mut because = HashMap::<usize, Option<(usize, Wanted<'_>)>>::new();
     let mut order = Vec::new();
-    for (node, entry) in universe.nodes.iter().enumerate() {
-        let Some(&best) = entry.domain.first() else {
+    for (node, domain) in universe.domains.all().enumerate() {
+        let Some(&best) = domain.first() else {
             continue;
         };
         if outcome.starts[node] && choice.chosen[node] != Some(best) {
@@ -65,7 +65,7 @@ fn lowered(
         };
         for node in outcome.wishes.satisfiers(wish) {
             if let (Some(reason @ None), Some(best)) =
-                (because.get_mut(node), universe.nodes[*node].domain.first())
+                (because.get_mut(node), universe.domains.of(*node).first())
                 && outcome.starts[wish.node]
                 && !universe.satisfies(*best, wanted.target, wanted.range())
             {

@@ -1,110 +1,108 @@
 //! Removes the versions that cannot hold whatever else is chosen.
 //!
 //! A candidate of an instance is removed when one of its mandatory requirements
-//! has no provider left in any version; what only it supported follows. Each
-//! distinct demand (target and range) keeps a count of its supporters, so the
-//! whole is linear in candidates, requirements and supports. This is arc
-//! consistency: it never removes a version that some solution uses, but what it
-//! leaves need not be a solution; that is for `search`.
+//! has no provider left in any version; what only it supported follows. In most
+//! worlds nothing is removed, and finding that out takes one supporter for each
+//! requirement. Where something is, the requirements that it supported count their
+//! other supporters, each once, so the whole is linear in candidates, requirements
+//! and supports. This is arc consistency: it never removes a version that some
+//! solution uses, but what it leaves need not be a solution; that is for `search`.
 
-use semver::VersionReq;
-
+use super::choose::Choice;
 use super::lists::Lists;
-use super::names::FastMap;
 use super::universe::{Universe, Wanted};
 
 /// What is left.
 #[derive(Debug)]
 pub(super) struct Pruned {
     /// The candidates left to each node, best first. Empty: it cannot start.
-    pub domains: Vec<Vec<usize>>,
+    pub domains: Lists,
 }
 
 /// A node in one version.
 type Version = (usize, usize);
 
-/// What is asked for by whom, each distinct demand once.
-struct Demands<'a> {
-    all: Vec<Wanted<'a>>,
-    by_target: Lists,
-    /// Who goes when the last supporter has gone, by its place among the versions.
-    askers: Lists,
+/// What one version of a node cannot start without.
+struct Demand<'a> {
+    by: Version,
+    wanted: Wanted<'a>,
+    /// How many versions that are left support it, once it was counted.
+    supporters: Option<usize>,
 }
 
-impl<'a> Demands<'a> {
-    fn collect(universe: &Universe<'a>, versions: &[Version]) -> Self {
-        let mut numbers = FastMap::<(usize, &'a VersionReq), usize>::default();
-        numbers.reserve(versions.len());
-        let mut all = Vec::new();
-        let mut asked = Vec::new();
-        for (at, &(_, candidate)) in versions.iter().enumerate() {
-            for wanted in universe.mandatory(candidate) {
-                if universe.host_satisfies(wanted) {
-                    continue;
-                }
-                let number = *numbers.entry((wanted.target, wanted.range())).or_insert(all.len());
-                if number == all.len() {
-                    all.push(wanted);
-                }
-                asked.push((number, at));
+/// Removes what cannot hold. If that is nothing, `best` is still the choice, and those that miss something in
+/// it are returned, ascending.
+pub(super) fn prune(universe: &Universe<'_>, best: &Choice) -> (Pruned, Option<Vec<usize>>) {
+    let mut domains = universe.domains.clone();
+    let mut gone = Vec::<Version>::new();
+    let mut violated = Vec::new();
+    for Demand { by, wanted, .. } in demands(universe) {
+        let (node, candidate) = by;
+        if best.chosen[node] == Some(candidate) {
+            // Most are satisfied with the first that is looked at.
+            if best.satisfiers(universe, node, wanted).next().is_some() {
+                continue;
+            }
+            if violated.last() != Some(&node) {
+                violated.push(node);
             }
         }
-        let by_target = all.iter().enumerate().map(|(number, wanted)| (wanted.target, number));
-        Self {
-            by_target: Lists::new(universe.targets(), by_target),
-            askers: Lists::new(all.len(), asked.into_iter()),
-            all,
+        if supporters(universe, &domains, wanted).next().is_none() {
+            gone.push(by);
         }
     }
-
-    /// Calls `each` with every demand that this version supports.
-    fn supported(
-        &self,
-        universe: &Universe<'_>,
-        (node, candidate): Version,
-        mut each: impl FnMut(usize),
-    ) {
+    if gone.is_empty() {
+        return (Pruned { domains }, Some(violated));
+    }
+    let mut demands: Vec<_> = demands(universe).collect();
+    let on = demands.iter().enumerate().map(|(number, demand)| (demand.wanted.target, number));
+    let demands_on = Lists::new(universe.targets(), on);
+    while let Some((node, candidate)) = gone.pop() {
+        if !domains.remove(node, candidate) {
+            continue; // It went for another reason already.
+        }
         let services = universe.services_of(candidate);
         let services = (services.iter().enumerate())
             // A service offered in two versions is one name to look up.
             .filter(|(at, service)| !services[..*at].contains(service))
             .map(|(_, &service)| service);
         for target in std::iter::once(universe.nodes[node].plugin).chain(services) {
-            for &number in self.by_target.of(target) {
-                if universe.satisfies(candidate, target, self.all[number].range()) {
-                    each(number);
+            for &number in demands_on.of(target) {
+                let Demand { by, wanted, supporters: counted } = &mut demands[number];
+                if !universe.satisfies(candidate, target, wanted.range()) {
+                    continue;
+                }
+                let left = match *counted {
+                    Some(before) => before - 1,
+                    None => supporters(universe, &domains, *wanted).count(),
+                };
+                *counted = Some(left);
+                if left == 0 {
+                    gone.push(*by);
                 }
             }
         }
     }
+    (Pruned { domains }, None)
 }
 
-pub(super) fn prune(universe: &Universe<'_>) -> Pruned {
-    let versions: Vec<Version> = (universe.nodes.iter().enumerate())
-        .flat_map(|(number, node)| node.domain.iter().map(move |&index| (number, index)))
-        .collect();
-    let demands = Demands::collect(universe, &versions);
-    let mut supporters = vec![0_usize; demands.all.len()];
-    for &version in &versions {
-        demands.supported(universe, version, |number| supporters[number] += 1);
-    }
-    let mut domains: Vec<_> = (universe.nodes.iter()).map(|node| node.domain.clone()).collect();
-    let mut gone: Vec<usize> = (0..demands.all.len())
-        .filter(|&number| supporters[number] == 0)
-        .flat_map(|number| demands.askers.of(number).iter().copied())
-        .collect();
-    while let Some((node, candidate)) = gone.pop().map(|at| versions[at]) {
-        let left = &mut domains[node];
-        let Some(at) = left.iter().position(|&index| index == candidate) else {
-            continue; // It went for another reason already.
-        };
-        left.remove(at);
-        demands.supported(universe, (node, candidate), |number| {
-            supporters[number] -= 1;
-            if supporters[number] == 0 {
-                gone.extend_from_slice(demands.askers.of(number));
-            }
-        });
-    }
-    Pruned { domains }
+/// What is asked for, but for what the host has.
+fn demands<'a>(universe: &Universe<'a>) -> impl Iterator<Item = Demand<'a>> {
+    let versions = universe.domains.all().enumerate();
+    let versions = versions.flat_map(|(node, domain)| domain.iter().map(move |&it| (node, it)));
+    versions.flat_map(|by| {
+        let wanted = universe.mandatory(by.1).filter(|&wanted| !universe.host_satisfies(wanted));
+        wanted.map(move |wanted| Demand { by, wanted, supporters: None })
+    })
+}
+
+/// The versions that support a requirement.
+fn supporters<'u>(
+    universe: &'u Universe<'_>,
+    domains: &'u Lists,
+    wanted: Wanted<'u>,
+) -> impl Iterator<Item = usize> + 'u {
+    (universe.providers(wanted.target).iter())
+        .flat_map(|&provider| domains.of(provider).iter().copied())
+        .filter(move |&candidate| universe.satisfies(candidate, wanted.target, wanted.range()))
 }

@@ -80,8 +80,10 @@ struct Change {
 /// Who may require a target, in any of its versions. The same for all conflicts.
 pub(super) fn askers(universe: &Universe<'_>, pruned: &Pruned) -> Lists {
     let mut pairs = Vec::new();
-    for (node, candidates) in pruned.domains.iter().enumerate() {
+    for (node, candidates) in pruned.domains.all().enumerate() {
         let wanted = candidates.iter().flat_map(|&index| universe.mandatory(index));
+        // What nobody but the host has does not change.
+        let wanted = wanted.filter(|wanted| !universe.providers(wanted.target).is_empty());
         pairs.extend(wanted.map(|wanted| (wanted.target, node)));
     }
     Lists::new(universe.targets(), pairs.into_iter())
@@ -152,7 +154,7 @@ impl<'s, 'a> Search<'s, 'a> {
             (self.allowed.keys()).map(|&node| (node, self.choice.chosen[node])).collect();
         let last_allowed = std::mem::take(&mut self.allowed);
         for &(node, _) in &last {
-            self.choice.chosen[node] = self.pruned.domains[node].first().copied();
+            self.choice.chosen[node] = self.pruned.domains.of(node).first().copied();
         }
         self.trail.clear();
         self.work.clear();
@@ -253,7 +255,10 @@ impl<'s, 'a> Search<'s, 'a> {
     }
 
     fn narrow(&mut self, node: usize, keep: impl Fn(usize) -> bool) -> bool {
-        let before = self.allowed.get(&node).unwrap_or(&self.pruned.domains[node]);
+        let before = match self.allowed.get(&node) {
+            Some(allowed) => allowed,
+            None => self.pruned.domains.of(node),
+        };
         let left: Vec<usize> = before.iter().copied().filter(|&index| keep(index)).collect();
         let Some(&best) = left.first() else {
             return false;
@@ -306,7 +311,7 @@ impl<'s, 'a> Search<'s, 'a> {
         let Some(old) = self.choice.chosen[node] else {
             return false;
         };
-        let better = self.pruned.domains[node].iter().copied();
+        let better = self.pruned.domains.of(node).iter().copied();
         for better in better.take_while(|&candidate| candidate != old) {
             self.choice.chosen[node] = Some(better);
             let holds = self.violated(node).is_none()

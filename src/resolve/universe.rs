@@ -24,8 +24,6 @@ pub(super) struct Node<'a> {
     pub copies: usize,
     /// Its plugin's number.
     pub plugin: usize,
-    /// The candidates that its plugin and pin allow, best first.
-    pub domain: Vec<usize>,
     /// Its position in the load order.
     pub position: Option<usize>,
 }
@@ -53,6 +51,8 @@ pub(super) struct Universe<'a> {
     pub request: Request<'a>,
     /// By load order, then by id.
     pub nodes: Vec<Node<'a>>,
+    /// The candidates that each node's plugin and pin allow, best first.
+    pub domains: Lists,
     names: Names<'a>,
     by_id: OnceCell<FastMap<&'a str, usize>>,
     candidates: Numbered,
@@ -94,21 +94,15 @@ impl<'a> Universe<'a> {
     pub fn new(request: Request<'a>) -> Self {
         let mut names = Names::with_room_for(request.candidates.len().max(request.instances.len()));
         let candidates = Numbered::new(request.candidates, &mut names);
-        let mut nodes = nodes(request, &mut names);
+        let nodes = nodes(request, &mut names);
         let host: Vec<_> = (request.host.iter().enumerate())
             .map(|(at, offer)| (names.service(&offer.service), at))
             .collect();
         let count = names.count();
         let by_plugin = candidates_by_plugin(request.candidates, &candidates.plugins, count);
-        for node in nodes.iter_mut().filter(|node| node.copies == 1) {
-            let allowed = |index: &usize| {
-                let version = &request.candidates[*index].version;
-                node.instance.range.as_ref().is_none_or(|pin| pin.matches(version))
-            };
-            node.domain = by_plugin.of(node.plugin).iter().copied().filter(allowed).collect();
-        }
         let mut universe = Self {
             request,
+            domains: domains(request.candidates, &nodes, &by_plugin),
             nodes,
             names,
             by_id: OnceCell::new(),
@@ -124,7 +118,8 @@ impl<'a> Universe<'a> {
     /// What each node may provide, the plugin that it is first. Some more than once.
     fn provided(&self) -> impl Iterator<Item = (usize, usize)> {
         self.nodes.iter().enumerate().flat_map(|(number, node)| {
-            let services = node.domain.iter().flat_map(|&index| self.services_of(index));
+            let services =
+                self.domains.of(number).iter().flat_map(|&index| self.services_of(index));
             std::iter::once(node.plugin).chain(services.copied()).map(move |it| (it, number))
         })
     }
@@ -230,7 +225,20 @@ fn candidates_by_plugin(candidates: &[Candidate], plugins: &[usize], count: usiz
     by_plugin
 }
 
-/// The nodes, as yet without candidates.
+fn domains(candidates: &[Candidate], nodes: &[Node<'_>], by_plugin: &Lists) -> Lists {
+    let allowed = |node: &Node<'_>, index: usize| {
+        node.copies == 1
+            && (node.instance.range.as_ref())
+                .is_none_or(|pin| pin.matches(&candidates[index].version))
+    };
+    let pairs = nodes.iter().enumerate().flat_map(|(number, node)| {
+        let all = by_plugin.of(node.plugin).iter().copied();
+        all.filter(move |&index| allowed(node, index)).map(move |index| (number, index))
+    });
+    Lists::new(nodes.len(), pairs)
+}
+
+/// The nodes.
 fn nodes<'a>(request: Request<'a>, names: &mut Names<'a>) -> Vec<Node<'a>> {
     let mut positions = FastMap::<&str, usize>::default();
     for (position, entry) in request.load_order.iter().enumerate() {
@@ -241,7 +249,6 @@ fn nodes<'a>(request: Request<'a>, names: &mut Names<'a>) -> Vec<Node<'a>> {
             instance,
             copies: 1,
             plugin: names.plugin(&instance.plugin),
-            domain: Vec::new(),
             position: positions.get(instance.id.as_str()).copied(),
         })
         .collect();

@@ -36,13 +36,20 @@ pub(super) struct Wishes<'a> {
     satisfiers: Vec<usize>,
     /// For each node the wishes that it satisfies.
     granted_by: Lists,
-    /// Whether each mandatory requirement has somebody who satisfies it.
-    pub complete: bool,
 }
 
 impl<'a> Wishes<'a> {
     pub fn collect(universe: &Universe<'a>, choice: &Choice) -> Self {
-        let mut wishes = Self { complete: true, ..Self::default() };
+        Self::collect_unless(universe, choice, false).unwrap_or_default()
+    }
+
+    /// None as soon as there is a mandatory requirement that nobody satisfies.
+    pub fn collect_complete(universe: &Universe<'a>, choice: &Choice) -> Option<Self> {
+        Self::collect_unless(universe, choice, true)
+    }
+
+    fn collect_unless(universe: &Universe<'a>, choice: &Choice, incomplete: bool) -> Option<Self> {
+        let mut wishes = Self::default();
         for (node, entry) in universe.nodes.iter().enumerate() {
             let first = wishes.all.len();
             if let Some(candidate) = choice.chosen[node] {
@@ -53,7 +60,9 @@ impl<'a> Wishes<'a> {
                     let by_host = universe.host_satisfies(wanted);
                     let optional = wanted.requirement.optional;
                     if !(by_host || optional) && start == wishes.satisfiers.len() {
-                        wishes.complete = false;
+                        if incomplete {
+                            return None;
+                        }
                         wishes.satisfiers.extend(stand_ins(universe, node, wanted));
                     }
                     wishes.all.push(Wish {
@@ -82,7 +91,7 @@ impl<'a> Wishes<'a> {
             wishes.satisfiers(wish).iter().map(move |&node| (node, number))
         });
         wishes.granted_by = Lists::new(universe.nodes.len(), granting);
-        wishes
+        Some(wishes)
     }
 
     pub fn of(&self, node: usize) -> impl Iterator<Item = (usize, &Wish<'a>)> {
@@ -153,5 +162,5 @@ fn stand_ins<'u>(
     wanted: Wanted<'_>,
 ) -> impl Iterator<Item = usize> + 'u {
     (universe.providers(wanted.target).iter().copied())
-        .filter(move |&node| node != asker && universe.nodes[node].domain.is_empty())
+        .filter(move |&node| node != asker && universe.domains.of(node).is_empty())
 }
