@@ -196,20 +196,8 @@ fn reserve(transaction: &Transaction<'_>, count: i64) -> rusqlite::Result<i64> {
     Ok(last - count)
 }
 
-fn insert(
-    transaction: &Transaction<'_>,
-    key: &str,
-    value: &[u8],
-    version: i64,
-) -> rusqlite::Result<i64> {
-    transaction
-        .prepare_cached(
-            "INSERT INTO records (key, value, version) VALUES (?1, ?2, ?3)
-             ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = excluded.version",
-        )?
-        .execute(params![key, value, version])?;
-    Ok(version)
-}
+const INSERT: &str = "INSERT INTO records (key, value, version) VALUES (?1, ?2, ?3)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = excluded.version";
 
 impl Store for Direct {
     fn get(&mut self, key: &str) {
@@ -227,7 +215,8 @@ impl Store for Direct {
     fn put(&mut self, key: &str, value: &[u8; 256]) {
         let version = self.write(|transaction| {
             let last = reserve(transaction, 1)?;
-            insert(transaction, key, value, last + 1)
+            transaction.prepare_cached(INSERT)?.execute(params![key, value, last + 1])?;
+            Ok(last + 1)
         });
         assert!(black_box(version).is_ok());
     }
@@ -235,9 +224,10 @@ impl Store for Direct {
     fn commit(&mut self, keys: &[String], value: &[u8; 256]) {
         let versions = self.write(|transaction| {
             let mut last = reserve(transaction, keys.len() as i64)?;
+            let mut insert = transaction.prepare_cached(INSERT)?;
             for key in keys {
                 last += 1;
-                insert(transaction, key, value, last)?;
+                insert.execute(params![key, value, last])?;
             }
             Ok(last)
         });

@@ -1,13 +1,13 @@
 //! [`SqliteBackend`]: the storage contract on SQLite.
 //!
-//! One connection writes, under a mutex; each write is one `BEGIN IMMEDIATE … COMMIT`. Reads take a
-//! connection from a small pool and, in WAL mode, neither wait for the writer nor hold it up. Every
+//! One connection writes, under a mutex; each write is one `BEGIN IMMEDIATE … COMMIT`. Reads take the
+//! first of a few connections that is free and, in WAL mode, neither wait for the writer nor hold it up. Every
 //! call does all its work in one poll, so a dropped future leaves all or nothing.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,19 +19,19 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::config::Config;
 use crate::error::{describe, is_damage};
+use crate::statements::Insert;
 use crate::{file, schema, statements};
 
 /// Connections that are kept for reading. More are opened when more threads read at once.
-const IDLE_READERS: usize = 4;
+const READERS: usize = 4;
 
 /// A storage backend in one SQLite file.
 ///
 /// Calls block their thread while the disk works, and say so in the capabilities.
 pub struct SqliteBackend {
     writer: Mutex<Connection>,
-    /// In boxes: one is taken out and put back for every read.
-    #[allow(clippy::vec_box, reason = "a connection is hundreds of bytes, and moved by each read")]
-    readers: Mutex<Vec<Box<Connection>>>,
+    /// Opened when first needed.
+    readers: [Mutex<Option<Connection>>; READERS],
     path: PathBuf,
     config: Config,
     /// SQLite has found damage since the file was opened.
@@ -90,7 +90,7 @@ impl SqliteBackend {
         }
         Ok(Self {
             writer: Mutex::new(writer),
-            readers: Mutex::default(),
+            readers: Default::default(),
             path: path.to_owned(),
             config: config.clone(),
             damaged: AtomicBool::new(false),
@@ -103,7 +103,7 @@ impl SqliteBackend {
     /// # Errors
     /// Those of the disk.
     pub fn checkpoint(&self) -> Result<()> {
-        lock(&self.readers).clear();
+        self.readers.iter().filter_map(free).for_each(|mut reader| *reader = None);
         lock(&self.writer)
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
             .map_err(|error| self.describe(&error, "write the log into the database"))
@@ -143,22 +143,22 @@ impl SqliteBackend {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
         in_time(call, doing)?;
-        let idle = lock(&self.readers).pop();
-        let outcome = idle.map_or_else(|| self.reader(), Ok).and_then(|reader| {
-            let output = work(&reader)?;
-            let mut readers = lock(&self.readers);
-            if readers.len() < IDLE_READERS {
-                readers.push(reader);
-            }
-            Ok(output)
-        });
+        let (mut kept, mut another) = (self.readers.iter().find_map(free), None);
+        let place = kept.as_deref_mut().unwrap_or(&mut another);
+        let outcome = match &mut *place {
+            Some(reader) => work(reader),
+            none => self.reader().and_then(|reader| work(none.insert(reader))),
+        };
+        if outcome.is_err() {
+            *place = None;
+        }
         outcome.map_err(|error| self.describe(&error, doing))
     }
 
-    fn reader(&self) -> rusqlite::Result<Box<Connection>> {
+    fn reader(&self) -> rusqlite::Result<Connection> {
         let reader = connect(&self.path, &self.config)?;
         reader.execute_batch("PRAGMA query_only = ON")?;
-        Ok(Box::new(reader))
+        Ok(reader)
     }
 
     fn describe(&self, error: &rusqlite::Error, doing: &str) -> Error {
@@ -190,6 +190,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The same, if nobody else has it.
+fn free<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(free) => Some(free),
+        Err(TryLockError::Poisoned(free)) => Some(free.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
 fn in_time(call: &Call, doing: &str) -> Result<()> {
     if call.remaining().is_some_and(|left| left == Duration::ZERO) {
         let message = format!("cannot {doing}: the deadline of the call has passed");
@@ -219,7 +228,7 @@ impl StorageBackend for SqliteBackend {
                 when.check(key, statements::current(transaction, key)?)?;
             }
             let last = statements::reserve(transaction, 1)?;
-            Ok(statements::insert(transaction, key, &value, last + 1)?)
+            Ok(Insert::new(transaction)?.run(key, &value, last + 1)?)
         })
     }
 
@@ -248,12 +257,13 @@ impl StorageBackend for SqliteBackend {
                 }
             }
             let mut last = statements::reserve(transaction, puts)?;
+            let mut insert = Insert::new(transaction)?;
             let mut versions = Vec::with_capacity(batch.operations.len());
             for operation in &batch.operations {
                 versions.push(match operation {
                     Operation::Put { key, value, .. } => {
                         last += 1;
-                        Some(statements::insert(transaction, key, value, last)?)
+                        Some(insert.run(key, value, last)?)
                     }
                     Operation::Delete { key, .. } => {
                         statements::remove(transaction, key)?;

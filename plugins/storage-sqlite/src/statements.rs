@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hotshoe::{Entry, Page, Record, Scan, Version};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Transaction, params};
 
 /// A page ends when its values have this many bytes together.
 const PAGE_BYTES: usize = 4 << 20;
@@ -39,20 +39,27 @@ pub(crate) fn reserve(transaction: &Transaction<'_>, count: usize) -> rusqlite::
     Ok(last - count)
 }
 
-/// Writes a record, whatever is there.
-pub(crate) fn insert(
-    transaction: &Transaction<'_>,
-    key: &str,
-    value: &[u8],
-    number: i64,
-) -> rusqlite::Result<Version> {
-    transaction
-        .prepare_cached(
+/// Writes records, whatever is there.
+pub(crate) struct Insert<'t>(CachedStatement<'t>);
+
+impl<'t> Insert<'t> {
+    pub(crate) fn new(transaction: &'t Transaction<'_>) -> rusqlite::Result<Self> {
+        let statement = transaction.prepare_cached(
             "INSERT INTO records (key, value, version) VALUES (?1, ?2, ?3)
              ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = excluded.version",
-        )?
-        .execute(params![key, value, number])?;
-    Ok(version(number))
+        )?;
+        Ok(Self(statement))
+    }
+
+    pub(crate) fn run(
+        &mut self,
+        key: &str,
+        value: &[u8],
+        number: i64,
+    ) -> rusqlite::Result<Version> {
+        self.0.execute(params![key, value, number])?;
+        Ok(version(number))
+    }
 }
 
 /// Deletes a record; returns whether it was there.
