@@ -2,6 +2,7 @@
 //! new one is left, and there is one clear message.
 
 use insta::assert_snapshot;
+use object::{Object as _, ObjectSection as _};
 use turnstile::Turns as _;
 use turnstile::builds::Manner;
 
@@ -98,17 +99,21 @@ fn a_file_whose_manifest_is_not_that_of_its_code_is_refused() {
     let mut house = House::new("");
     let message = still_serves(&mut house, |house| {
         let mut bytes = house.bytes("7.0.101", Manner::Good);
-        // The manifest that is read from the file, or the one that the code gives: not both.
+        // The manifest that is read from the file, not the one that the code gives, of which the compiler
+        // makes as many copies as it likes.
+        let library = object::File::parse(&*bytes).unwrap();
+        let (start, size) =
+            library.section_by_name(".hotshoe").and_then(|it| it.file_range()).unwrap();
+        let (start, end) = (start as usize, (start + size) as usize);
         let record = b"version\x1f7.0.101\x1e";
-        let mut found = bytes.windows(record.len()).enumerate();
-        let at = found.find(|(_, here)| here == record).unwrap().0 + record.len() - 2;
-        bytes[at] = b'2';
+        let at = bytes[start..end].windows(record.len()).position(|here| here == record).unwrap();
+        bytes[start + at + record.len() - 2] = b'2';
         let file = house.path("libtorn.so");
         std::fs::write(&file, bytes).unwrap();
         house.clean(&format!("{:#}", house.host.swap("turnstile", file).wait().unwrap_err()))
     });
     assert_snapshot!(message, @"
-    plugin `turnstile` failed to load: a manifest that the code agrees with was expected, the file says version 7.0.101, its code says version 7.0.102
+    plugin `turnstile` failed to load: a manifest that the code agrees with was expected, the file says version 7.0.102, its code says version 7.0.101
       file: <folder>/libtorn.so
       help: the file was put together from two builds: build it again
     ");
