@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
 use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 use hotshoe_abi::{AbiEventHandler, outcome};
@@ -35,7 +34,7 @@ pub(crate) trait Admission: Send + Sync + 'static {
 }
 
 /// The admission in force; that of another generation of the instance takes its place.
-type Admitting = ArcSwap<Box<dyn Admission>>;
+type Admitting = RwLock<Box<dyn Admission>>;
 
 /// One handler of one instance for one topic pattern.
 pub(crate) struct Subscription {
@@ -64,7 +63,7 @@ impl EventBus {
         let mut queued = 0;
         for subscription in self.subscriptions.read().iter() {
             let wanted =
-                matches(&subscription.topic, topic) && subscription.admission.load().admits();
+                matches(&subscription.topic, topic) && subscription.admission.read().admits();
             if wanted && subscription.offer(event.clone()) {
                 queued += 1;
             }
@@ -81,7 +80,7 @@ impl EventBus {
         handler: Port<Arc<AbiEventHandler>>,
         admission: impl Admission,
     ) -> Arc<Subscription> {
-        let admission: Arc<Admitting> = Arc::new(ArcSwap::from_pointee(Box::new(admission)));
+        let admission: Arc<Admitting> = Arc::new(RwLock::new(Box::new(admission)));
         let (queue, events) = async_channel::unbounded();
         let delivery = deliver(events, handler, instance.to_owned(), admission.clone());
         let job = self.background.spawn(instance, delivery);
@@ -118,7 +117,7 @@ impl Subscription {
 
     /// From now on somebody else says whether it receives anything.
     pub(crate) fn admit(&self, admission: impl Admission) {
-        self.admission.store(Arc::new(Box::new(admission)));
+        *self.admission.write() = Box::new(admission);
     }
 
     /// How many events found the queue full.
@@ -154,7 +153,7 @@ async fn deliver(
     admission: Arc<Admitting>,
 ) {
     while let Ok(event) = events.recv().await {
-        if !admission.load().admits() {
+        if !admission.read().admits() {
             continue;
         }
         let topic = event.topic().to_owned();

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
-use arc_swap::ArcSwap;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use super::core::Core;
 use crate::config::InstanceConfig;
@@ -22,7 +21,7 @@ const KEPT: usize = 4096;
 /// What one running instance may do, now.
 pub(super) struct Access {
     instance: String,
-    grants: ArcSwap<Grants>,
+    grants: RwLock<Arc<Grants>>,
     /// Set when the instance has ended, or was given up.
     ended: AtomicBool,
     /// Counts up after each change of the two above.
@@ -33,24 +32,24 @@ impl Access {
     fn new(instance: &str, grants: Grants) -> Self {
         Self {
             instance: instance.to_owned(),
-            grants: ArcSwap::from_pointee(grants),
+            grants: RwLock::new(Arc::new(grants)),
             ended: AtomicBool::new(false),
             changes: AtomicU64::new(0),
         }
     }
 
     pub(super) fn grants(&self) -> Arc<Grants> {
-        self.grants.load_full()
+        self.grants.read().clone()
     }
 
     /// Whether `permission` is granted.
     pub(super) fn allow(&self, permission: &str) -> bool {
-        self.grants.load().allow(permission)
+        self.grants.read().allow(permission)
     }
 
     /// Fails unless `permission` is granted.
     pub(super) fn check(&self, permission: &str) -> Result<()> {
-        self.grants.load().check(&self.instance, permission)
+        self.grants.read().check(&self.instance, permission)
     }
 
     /// Fails if the instance has ended.
@@ -74,9 +73,7 @@ impl Access {
     }
 
     fn change(&self, change: Change) {
-        let mut grants = Grants::clone(&self.grants.load());
-        grants.change(change);
-        self.grants.store(Arc::new(grants));
+        Arc::make_mut(&mut self.grants.write()).change(change);
         self.changes.fetch_add(1, Ordering::SeqCst);
     }
 }

@@ -1,6 +1,6 @@
 //! What should run, in which version and order: from the sources and the configuration to a plan.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -115,6 +115,10 @@ impl Core {
         ignored.extend(found.ignored);
         // A file that has vanished from under a running instance, or one that is restarted, stays a
         // candidate: its code is still there.
+        let build = |candidate: &'_ Candidate| {
+            (candidate.manifest.id.clone(), candidate.manifest.version.clone())
+        };
+        let mut there: HashSet<_> = found.candidates.iter().map(build).collect();
         for slot in self.slots.read().values() {
             let Some(candidate) = &slot.candidate else { continue };
             let Source::File(file) = &candidate.source else { continue };
@@ -123,11 +127,7 @@ impl Core {
             {
                 continue;
             }
-            let there = found.candidates.iter().any(|other| {
-                other.manifest.id == candidate.manifest.id
-                    && other.manifest.version == candidate.manifest.version
-            });
-            if !there {
+            if there.insert(build(candidate)) {
                 found.candidates.push((**candidate).clone());
             }
         }

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use arc_swap::ArcSwapOption;
 use async_channel::Receiver;
 use histogram::Histogram;
 use hotshoe_abi::{PortTarget, outcome};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::balance::InFlight;
 use super::breaker::{Breaker, Round, Trial, Verdict};
@@ -45,7 +44,7 @@ pub(crate) struct Supervisor {
     pub(super) limits: Arc<Limits>,
     pub(super) flights: Arc<Flights>,
     /// Its own threads, while it serves.
-    lane: ArcSwapOption<Lane>,
+    lane: RwLock<Option<Arc<Lane>>>,
     /// Threads of earlier lanes that did not come back.
     left_behind: AtomicU64,
     /// Locked after the ports.
@@ -57,7 +56,7 @@ pub(crate) struct Supervisor {
     /// Refusals that were not told yet, by what refused.
     refusals: [Sampled; Refusal::ALL.len()],
     /// While a share of its calls goes to another generation.
-    pub(super) canary: ArcSwapOption<Canary>,
+    pub(super) canary: RwLock<Option<Arc<Canary>>>,
     epoch: Instant,
     usage: Mutex<Usage>,
     uptime: Mutex<Uptime>,
@@ -99,14 +98,14 @@ impl Supervisor {
             limit,
             limits: Limits::new(&policy),
             flights: Flights::new(time.clone(), limit),
-            lane: ArcSwapOption::empty(),
+            lane: RwLock::default(),
             left_behind: AtomicU64::new(0),
             faults: Mutex::new(Faults::of(&policy.faults)),
             ports: Mutex::default(),
             pooled: policy.pool.as_ref().map(|_| Box::default()),
             monitor: monitor.clone(),
             refusals: Default::default(),
-            canary: ArcSwapOption::empty(),
+            canary: RwLock::default(),
             epoch: Instant::now(),
             usage: Mutex::default(),
             uptime: Mutex::default(),
@@ -234,7 +233,8 @@ impl Supervisor {
             return None;
         };
         let lane = Arc::new(Lane::new(&self.instance, threads, queue, spare));
-        self.lane.store(Some(lane.clone()));
+        let before = self.lane.write().replace(lane.clone());
+        drop(before);
         Some(lane)
     }
 
@@ -246,8 +246,7 @@ impl Supervisor {
     /// These threads were its own, and so many of them do not come back.
     pub(super) fn lane_ended(&self, lane: &Arc<Lane>, left: u32) {
         // A successor may have its own by now.
-        self.lane
-            .rcu(|current| current.as_ref().filter(|current| !Arc::ptr_eq(current, lane)).cloned());
+        self.lane.write().take_if(|current| Arc::ptr_eq(current, lane));
         self.left_behind.fetch_add(u64::from(left), Ordering::Relaxed);
     }
 
@@ -255,7 +254,7 @@ impl Supervisor {
     pub(super) fn lane(&self) -> Option<Arc<Lane>> {
         match self.policy.lane {
             config::Lane::Inline => None,
-            config::Lane::Dedicated { .. } => self.lane.load_full(),
+            config::Lane::Dedicated { .. } => self.lane.read().clone(),
         }
     }
 
@@ -489,7 +488,8 @@ impl Supervisor {
 
     /// A share of the calls of these goes to another generation from now on.
     pub(super) fn begin_canary(&self, canary: &Arc<Canary>, of: &[&Contribution]) {
-        self.canary.store(Some(canary.clone()));
+        let before = self.canary.write().replace(canary.clone());
+        drop(before);
         let ports = self.ports.lock();
         let own = ports.list.iter().filter(|port| of.contains(&&port.watch().contribution));
         own.for_each(|port| port.set(CANARY));
@@ -497,7 +497,8 @@ impl Supervisor {
 
     /// It does no more.
     pub(super) fn end_canary(&self) {
-        if self.canary.swap(None).is_some() {
+        let ended = self.canary.write().take();
+        if ended.is_some() {
             self.ports.lock().all().for_each(|port| port.clear(CANARY));
         }
     }
@@ -567,9 +568,14 @@ impl Supervisor {
         }
         seen.calls = calls;
         let p99 = p99.map(|bucket| Duration::from_nanos(bucket.start()));
-        let lane = self.lane.load();
-        let stuck = self.stuck(lane.as_ref().map(|lane| lane.figures()).as_ref());
+        let stuck = self.stuck(self.lane_figures().as_ref());
         Snapshot { calls, errors, p99, stuck, ..held }
+    }
+
+    fn lane_figures(&self) -> Option<LaneFigures> {
+        // The lock is not held while its threads are looked at.
+        let lane = self.lane.read().clone();
+        lane.map(|lane| lane.figures())
     }
 
     /// How many threads do not come back from it.
@@ -579,7 +585,7 @@ impl Supervisor {
 
     /// What its own threads have used of one processor since they were made, in percent.
     pub(crate) fn cpu_usage(&self) -> Option<f64> {
-        let figures = self.lane.load().as_ref()?.figures();
+        let figures = self.lane_figures()?;
         Some(
             figures.cpu_time?.as_secs_f64() / figures.age.as_secs_f64().max(f64::MIN_POSITIVE)
                 * 100.0,
@@ -605,8 +611,7 @@ impl Supervisor {
             self.limits.bulkhead.as_ref().map(Bulkhead::counts).unwrap_or_default();
         let limited = ports.all().filter(|port| port.watch().contribution.is_limited());
         let last_used = self.note_use(limited.map(|port| ended_of(&**port)).sum());
-        let lane = self.lane.load();
-        let lane = lane.as_ref().map(|lane| lane.figures());
+        let lane = self.lane_figures();
         CallStats {
             last_used,
             uptime: self.uptime.lock().share(self.now()),

@@ -205,7 +205,7 @@ impl Watch {
         }
         // What a breaker tries is what it opened for.
         if switch & CANARY != 0 && !is_trial {
-            ticket |= self.supervisor.canary.load().as_ref().map_or(0, |canary| canary.admit());
+            ticket |= self.supervisor.canary.read().as_ref().map_or(0, |canary| canary.admit());
         }
         Ok(ticket)
     }
@@ -216,7 +216,7 @@ impl Watch {
         let supervisor = &*self.supervisor;
         let canary = match ticket & TIMED {
             0 => None,
-            _ => supervisor.canary.load_full(),
+            _ => supervisor.canary.read().clone(),
         };
         if let Some(canary) = &canary {
             canary.left(ticket);
