@@ -9,14 +9,13 @@
 //! system's loader takes a name that it knows for the library that it knows. What is loaded from a
 //! copy is known by its digest, and whatever becomes of the file touches no running code.
 //!
-//! A copy costs a descriptor and memory from here until it is loaded. Beyond a quarter of the
-//! descriptors that the process may have, and beyond [`MOST_WAITING`], copies are given up and made
-//! again for loading; what is found then must be what was verified.
+//! A copy costs a descriptor and memory from here until it is loaded, so not all of them may wait: see
+//! [`Waiting`](super::waiting::Waiting). The others are given up and made again for loading; what is
+//! found then must be what was verified.
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -25,6 +24,7 @@ use sha2::{Digest, Sha256};
 use super::memory::{self, fresh_name};
 use super::regular;
 use super::stamp::Stamp;
+use super::waiting::{Copy, Permit, WAITING};
 use crate::contract::{Error, ErrorKind, Result, ResultExt};
 
 /// How much is copied at a time.
@@ -34,10 +34,6 @@ const CHUNK: usize = 64 << 10;
 /// a second or two, is what a file costs that turns out not to be the one that was signed. Rust's
 /// plugins have a few MiB, with all that debuggers want some hundred.
 pub(super) const LARGEST: u64 = 512 << 20;
-
-/// Copies that wait for being loaded have at most so many bytes together: one of any size, and some
-/// hundred usual ones. Whoever can put files into a directory can put many copies of a signed one.
-const MOST_WAITING: u64 = LARGEST;
 
 /// A plugin's file; clones share it.
 #[derive(Clone, Debug)]
@@ -54,7 +50,7 @@ struct Inner {
 #[derive(Debug)]
 pub(super) enum Final {
     /// In a sealed copy, to be loaded.
-    Sealed(File),
+    Sealed(File, Permit),
     /// To be looked at only: too many copies wait for being loaded.
     Read(Vec<u8>),
 }
@@ -65,7 +61,7 @@ enum Bytes {
     /// In the file; the digest, if it was loaded from a copy after all.
     OnDisk(OnceLock<[u8; 32]>),
     /// In a sealed copy with this SHA-256 digest, or to be copied again.
-    Sealed([u8; 32], Mutex<Option<(Arc<File>, Permit)>>),
+    Sealed([u8; 32], Mutex<Option<Arc<Copy>>>),
     /// In a file that another process opened.
     Received(Arc<File>),
 }
@@ -101,10 +97,7 @@ impl LibraryFile {
     /// A file with this digest, of which these bytes are loaded and no others.
     pub(super) fn sealed(path: PathBuf, stamp: Stamp, bytes: Final, digest: [u8; 32]) -> Self {
         let held = match bytes {
-            Final::Sealed(copy) => {
-                let length = copy.metadata().map_or(u64::MAX, |metadata| metadata.len());
-                WAITING.permit(length).map(|permit| (Arc::new(copy), permit))
-            }
+            Final::Sealed(copy, permit) => Some(WAITING.keep(copy, digest, permit)),
             Final::Read(_) => None,
         };
         let bytes = Bytes::Sealed(digest, Mutex::new(held));
@@ -167,10 +160,9 @@ impl LibraryFile {
     /// memory or forbids it.
     pub(crate) fn copied(&self) -> Result<Self> {
         let Bytes::OnDisk(digest) = &self.0.bytes else { return Ok(self.clone()) };
-        let (copy, found) = self.read_unchanged(|file| seal(file, self.path(), |_| {}))?;
+        let (copy, found) = self.read_unchanged(|file| take(file, self.path(), |_| {}))?;
         // Another one that was made meanwhile has the same bytes.
         let _ = digest.set(found);
-        let copy = Final::Sealed(copy);
         Ok(Self::sealed(self.path().to_owned(), self.stamp().clone(), copy, found))
     }
 
@@ -206,13 +198,9 @@ impl LibraryFile {
     }
 
     /// The sealed copy, made again if it was given up.
-    fn copy(
-        &self,
-        digest: [u8; 32],
-        held: &Mutex<Option<(Arc<File>, Permit)>>,
-    ) -> Result<Arc<File>> {
-        if let Some((copy, _)) = &*held.lock() {
-            return Ok(copy.clone());
+    fn copy(&self, digest: [u8; 32], held: &Mutex<Option<Arc<Copy>>>) -> Result<Arc<File>> {
+        if let Some(copy) = &*held.lock() {
+            return Ok(copy.file.clone());
         }
         let (copy, again) = seal(&mut open(self.path())?, self.path(), |_| {})?;
         if again == digest { Ok(Arc::new(copy)) } else { Err(self.exchanged()) }
@@ -278,8 +266,9 @@ pub(super) fn take(
     also: impl FnMut(&[u8]),
 ) -> Result<(Final, [u8; 32])> {
     let length = length_of(file)?;
-    if WAITING.has_room(length) {
-        return seal(file, path, also).map(|(copy, digest)| (Final::Sealed(copy), digest));
+    if let Some(permit) = WAITING.permit(length) {
+        let (copy, digest) = seal(file, path, also)?;
+        return Ok((Final::Sealed(copy, permit), digest));
     }
     // It will be copied for loading. A copy that is thrown away would cost as much as all else here.
     let mut bytes = Vec::with_capacity(length as usize);
@@ -359,63 +348,6 @@ fn check_length(length: u64) -> Result<()> {
         ),
     )
     .with_help("build it without debug information, or move large data into a file beside it"))
-}
-
-/// The copies that wait for being loaded.
-#[derive(Debug)]
-struct Waiting {
-    copies: AtomicUsize,
-    /// How many bytes they have.
-    bytes: AtomicU64,
-}
-
-static WAITING: Waiting = Waiting::none();
-
-/// The right of one copy to wait for being loaded.
-#[derive(Debug)]
-struct Permit {
-    among: &'static Waiting,
-    bytes: u64,
-}
-
-impl Waiting {
-    const fn none() -> Self {
-        Self { copies: AtomicUsize::new(0), bytes: AtomicU64::new(0) }
-    }
-
-    /// Whether one more may wait, as things are now.
-    fn has_room(&self, bytes: u64) -> bool {
-        let before = self.bytes.load(Ordering::Relaxed);
-        before.saturating_add(bytes) <= MOST_WAITING
-            && self.copies.load(Ordering::Relaxed) < descriptors() / 4
-    }
-
-    fn permit(&'static self, bytes: u64) -> Option<Permit> {
-        let before = self.copies.fetch_add(1, Ordering::Relaxed);
-        let bytes_before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        // Made first: it counts down again if there were too many.
-        let permit = Permit { among: self, bytes };
-        let fits = bytes_before.saturating_add(bytes) <= MOST_WAITING;
-        (fits && before < descriptors() / 4).then_some(permit)
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.among.copies.fetch_sub(1, Ordering::Relaxed);
-        self.among.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
-/// How many files this process may have open.
-fn descriptors() -> usize {
-    #[cfg(unix)]
-    {
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
-    }
-    #[cfg(not(unix))]
-    512
 }
 
 #[cfg(test)]
@@ -507,18 +439,8 @@ mod tests {
     }
 
     #[test]
-    fn copies_wait_in_memory_up_to_a_limit_and_one_of_any_size_may() {
+    fn a_file_may_have_any_size_up_to_a_limit() {
         assert!(check_length(LARGEST).is_ok());
         assert!(check_length(LARGEST + 1).is_err());
-        // Those of other tests do not count.
-        static WAITING: Waiting = Waiting::none();
-        let large = WAITING.permit(LARGEST).expect("it fits");
-        assert!(WAITING.permit(1).is_none());
-        drop(large);
-        let some = WAITING.permit(MOST_WAITING - 10).expect("it fits");
-        assert!(!WAITING.has_room(11) && WAITING.has_room(10));
-        assert!(WAITING.permit(11).is_none());
-        assert!(WAITING.permit(10).is_some(), "what was refused does not count");
-        drop(some);
     }
 }

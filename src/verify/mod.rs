@@ -8,6 +8,7 @@
 mod compatible;
 mod elf;
 mod entry;
+mod free_memory;
 mod library_file;
 mod linkage;
 mod memory;
@@ -17,6 +18,7 @@ mod stamp;
 #[cfg(test)]
 mod tests;
 mod verifier;
+mod waiting;
 
 pub(crate) use library_file::LibraryFile;
 pub(crate) use stamp::{Identity, Stamp};

@@ -211,7 +211,7 @@ impl Verifier {
         }
         // Read once more, from bytes that are final now.
         let found = match &bytes {
-            Some(Final::Sealed(copy)) => read(copy),
+            Some(Final::Sealed(copy, _)) => read(copy),
             Some(Final::Read(bytes)) => inspect(bytes.as_slice(), bytes.len() as u64),
             None => read(&file),
         };
