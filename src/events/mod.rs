@@ -4,21 +4,19 @@
 //! at a time, in order. Publishing puts a reference into every matching queue and returns; a full
 //! queue drops the event for that subscription, counted and logged once in a while.
 
+mod queue;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 use hotshoe_abi::{AbiEventHandler, outcome};
 use parking_lot::RwLock;
 
+use self::queue::{Offered, Queue};
 use crate::contract::{Call, Event, EventParts};
 use crate::runtime::{Background, Job};
 use crate::supervise::Port;
-
-/// How many events may wait for one subscription; a few more if several threads publish at one moment.
-/// A queue with a bound of its own would be allocated in full, 24 KiB for each subscription.
-const QUEUE: usize = 1024;
 
 /// The events of one host.
 pub(crate) struct EventBus {
@@ -41,7 +39,7 @@ pub(crate) struct Subscription {
     instance: String,
     topic: String,
     admission: Arc<Admitting>,
-    queue: Sender<Event>,
+    queue: Arc<Queue>,
     dropped: AtomicU64,
     job: Job,
 }
@@ -81,8 +79,8 @@ impl EventBus {
         admission: impl Admission,
     ) -> Arc<Subscription> {
         let admission: Arc<Admitting> = Arc::new(RwLock::new(Box::new(admission)));
-        let (queue, events) = async_channel::unbounded();
-        let delivery = deliver(events, handler, instance.to_owned(), admission.clone());
+        let queue = Arc::new(Queue::default());
+        let delivery = deliver(queue.clone(), handler, instance.to_owned(), admission.clone());
         let job = self.background.spawn(instance, delivery);
         let subscription = Arc::new(Subscription {
             instance: instance.to_owned(),
@@ -126,12 +124,10 @@ impl Subscription {
     }
 
     fn offer(&self, event: Event) -> bool {
-        if self.queue.len() < QUEUE {
-            // It is closed, or takes it.
-            return self.queue.try_send(event).is_ok();
-        }
-        if self.queue.is_closed() {
-            return false;
+        match self.queue.offer(event) {
+            Offered::Queued => return true,
+            Offered::Closed => return false,
+            Offered::Full => {}
         }
         let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
         if dropped.is_power_of_two() {
@@ -146,13 +142,19 @@ impl Subscription {
     }
 }
 
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
 async fn deliver(
-    events: Receiver<Event>,
+    events: Arc<Queue>,
     handler: Port<Arc<AbiEventHandler>>,
     instance: String,
     admission: Arc<Admitting>,
 ) {
-    while let Ok(event) = events.recv().await {
+    while let Some(event) = events.next().await {
         if !admission.read().admits() {
             continue;
         }

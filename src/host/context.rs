@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
 
-use async_channel::{Receiver, Sender};
 use hotshoe_abi::__stable::RString;
 use hotshoe_abi::plain::Line;
 use hotshoe_abi::{AbiBytes, AbiFuture, AbiPort, AbiStorage, ContextObject, context_text};
@@ -18,7 +17,7 @@ use crate::config::InstanceConfig;
 use crate::contract::{Call, Error, ErrorKind, Namespaced, Request, Response, Result, ResultExt};
 use crate::discover::Candidate;
 use crate::metrics::Figures;
-use crate::runtime::nested;
+use crate::runtime::{Sign, nested};
 use crate::services::{Limits, validate};
 
 /// The host, as one instance sees it.
@@ -33,8 +32,8 @@ pub(crate) struct InstanceContext {
     access: Arc<Access>,
     pub(crate) limits: Limits,
     pub(crate) figures: Figures,
-    /// Closed when the instance is being stopped.
-    stopping: (Sender<()>, Receiver<()>),
+    /// Given when the instance is being stopped.
+    stopping: Sign,
 }
 
 impl InstanceContext {
@@ -55,14 +54,14 @@ impl InstanceContext {
             access: core.permissions.open(Asked::new(config, manifest, cap)),
             limits: Limits::new(&config.limits),
             figures: Figures::default(),
-            stopping: async_channel::bounded(1),
+            stopping: Sign::default(),
         }
     }
 
     /// Tells the instance that it is being stopped. Wakes what waits for that, which may be code of the
     /// plugin's: call it on a thread that may be lost.
     pub(super) fn begin_stop(&self) {
-        self.stopping.0.close();
+        self.stopping.give();
     }
 
     /// Closes every door: for an instance that has ended, or was given up and may still run.
@@ -228,12 +227,12 @@ impl ContextObject for InstanceContext {
     }
 
     fn is_stopping(&self) -> bool {
-        self.stopping.0.is_closed()
+        self.stopping.is_given()
     }
 
     fn stopping(&self) -> AbiFuture<'_, ()> {
         AbiFuture::new(async move {
-            let _ = self.stopping.1.recv().await;
+            self.stopping.given().await;
             Ok(())
         })
     }

@@ -9,6 +9,7 @@ use async_channel::{Receiver, Sender};
 use async_executor::Executor;
 
 use super::crew::{Crew, Place, Work};
+use super::sign::Sign;
 
 thread_local! {
     /// What says that this thread of the background is inside of a plugin.
@@ -30,7 +31,10 @@ struct Shared {
 
 /// A job in the background; dropping this does not end it.
 #[derive(Debug)]
-pub(crate) struct Job(Receiver<()>);
+pub(crate) struct Job(Arc<Sign>);
+
+/// Says that the job has ended, whichever way.
+struct Ending(Arc<Sign>);
 
 impl Background {
     pub(crate) fn new(threads: usize) -> Self {
@@ -49,16 +53,17 @@ impl Background {
         future: impl Future<Output = ()> + Send + 'static,
     ) -> Job {
         self.0.started.call_once(|| self.start());
-        let (sender, receiver) = async_channel::bounded::<()>(1);
+        let ended = Arc::new(Sign::default());
+        let ending = Ending(ended.clone());
         let instance: Arc<str> = instance.into();
         self.0
             .executor
             .spawn(async move {
                 inside(instance, future).await;
-                drop(sender);
+                drop(ending);
             })
             .detach();
-        Job(receiver)
+        Job(ended)
     }
 
     fn start(&self) {
@@ -103,6 +108,12 @@ async fn inside<T>(instance: Arc<str>, future: impl Future<Output = T>) -> T {
     .await
 }
 
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.give();
+    }
+}
+
 impl Drop for Shared {
     fn drop(&mut self) {
         self.end.0.close();
@@ -112,12 +123,11 @@ impl Drop for Shared {
 impl Job {
     /// Whether it has.
     pub(crate) fn has_ended(&self) -> bool {
-        self.0.is_closed()
+        self.0.is_given()
     }
 
     /// Waits until the job has ended.
     pub(crate) async fn ended(&self) {
-        // Nothing is ever sent; the channel closes when the job ends.
-        let _ = self.0.recv().await;
+        self.0.given().await;
     }
 }

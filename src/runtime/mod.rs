@@ -9,10 +9,12 @@ pub(crate) mod lane;
 mod nesting;
 mod own_thread;
 mod pending;
+mod sign;
 mod timekeeper;
 
 pub(crate) use background::{Background, Job};
 pub(crate) use nesting::nested;
 pub(crate) use own_thread::{become_own_thread, on_own_thread};
 pub use pending::Pending;
+pub(crate) use sign::Sign;
 pub(crate) use timekeeper::Timekeeper;
