@@ -20,17 +20,23 @@ const REQUEST: &[u8] = b"GET /hello HTTP/1.1\r\n\
 pub(super) struct Client {
     connections: Vec<TcpStream>,
     buffer: Vec<u8>,
+    /// What each answer ends with.
+    greeting: &'static str,
 }
 
 impl Client {
-    pub(super) fn new(port: u16, connections: usize) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        port: u16,
+        connections: usize,
+        greeting: &'static str,
+    ) -> anyhow::Result<Self> {
         let connect = || {
             let connection = TcpStream::connect(("127.0.0.1", port))?;
             connection.set_nodelay(true)?;
             anyhow::Ok(connection)
         };
         let connections = (0..connections).map(|_| connect()).collect::<anyhow::Result<_>>()?;
-        Ok(Self { connections, buffer: vec![0; 4096] })
+        Ok(Self { connections, buffer: vec![0; 4096], greeting })
     }
 
     /// At least so many requests.
@@ -44,7 +50,8 @@ impl Client {
                 let length = self.read(at)?;
                 let answer = &self.buffer[..length];
                 anyhow::ensure!(
-                    answer.starts_with(b"HTTP/1.1 200 ") && answer.ends_with(b"hello, alice\n"),
+                    answer.starts_with(b"HTTP/1.1 200 ")
+                        && answer.ends_with(self.greeting.as_bytes()),
                     "an answer was expected, found {}",
                     String::from_utf8_lossy(answer)
                 );

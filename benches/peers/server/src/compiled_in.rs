@@ -29,9 +29,12 @@ const USER: HeaderName = HeaderName::from_static(name::USER);
 const REMAINING: HeaderName = HeaderName::from_static(name::REMAINING);
 const ALLOW_ORIGIN: HeaderName = HeaderName::from_static(name::ALLOW_ORIGIN);
 
-/// The whole server.
-pub(super) fn service() -> Boxed {
+/// The whole server, or the handler alone.
+pub(super) fn service(with_layers: bool) -> Boxed {
     let router = Router::new().route("/hello", get(hello));
+    if !with_layers {
+        return Boxed::new(router);
+    }
     let layers: Vec<BoxedLayer> = vec![
         boxed(RequestId(Ids::default())),
         boxed(Log::default()),

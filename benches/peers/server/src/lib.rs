@@ -5,6 +5,8 @@
 //! one after the other gets the same number of requests, and what is reported is the median of the ratios
 //! within such pairs, with the interval that holds it in 19 of 20 cases (of the order statistics, which
 //! asks nothing of the distribution).
+//!
+//! The same with no middleware at all tells what the middlewares take from what serving a handler takes.
 
 mod child;
 mod client;
@@ -36,6 +38,10 @@ pub enum Kind {
     CompiledIn,
     /// Of loaded plugins.
     Plugins,
+    /// Of a handler alone, compiled in.
+    HandlerCompiledIn,
+    /// Of a loaded handler alone.
+    HandlerPlugin,
 }
 
 impl Kind {
@@ -44,19 +50,33 @@ impl Kind {
         match self {
             Self::CompiledIn => "compiled-in",
             Self::Plugins => "plugins",
+            Self::HandlerCompiledIn => "handler-compiled-in",
+            Self::HandlerPlugin => "handler-plugin",
         }
     }
 
     /// The one of that name.
     pub fn of(name: &str) -> Option<Self> {
-        [Self::CompiledIn, Self::Plugins].into_iter().find(|kind| kind.name() == name)
+        [Self::CompiledIn, Self::Plugins, Self::HandlerCompiledIn, Self::HandlerPlugin]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+
+    /// Whether there is anything before the handler.
+    pub(crate) fn has_middleware(self) -> bool {
+        matches!(self, Self::CompiledIn | Self::Plugins)
+    }
+
+    /// Whom the answer greets: only middleware knows who it is.
+    fn greeting(self) -> &'static str {
+        if self.has_middleware() { "hello, alice\n" } else { "hello, you\n" }
     }
 }
 
 /// Microseconds of CPU time for a request, of one pair of runs.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Pair {
-    /// With boxed tower layers.
+    /// Compiled in.
     pub compiled_in: f64,
     /// With loaded plugins.
     pub plugins: f64,
@@ -65,51 +85,63 @@ pub struct Pair {
 /// What was measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// In the order in which they ran.
+    /// With five middlewares, in the order in which they ran.
     pub pairs: Vec<Pair>,
+    /// With none, as many.
+    pub without: Vec<Pair>,
     /// In each run.
     pub requests: u64,
 }
 
 impl Report {
-    /// The median of the ratios, and the interval around it.
+    /// With five middlewares: the median of the ratios, and the interval around it.
     pub fn ratio(&self) -> (f64, [f64; 2]) {
-        let mut ratios: Vec<f64> =
-            self.pairs.iter().map(|pair| pair.plugins / pair.compiled_in).collect();
-        ratios.sort_by(f64::total_cmp);
-        let low = rank(ratios.len());
-        (median(&ratios), [ratios[low], ratios[ratios.len() - 1 - low]])
+        ratio(&self.pairs)
     }
 
-    /// The medians by themselves.
+    /// With five middlewares: the medians by themselves.
     pub fn micros(&self) -> Pair {
-        let of = |which: fn(&Pair) -> f64| {
-            let mut all: Vec<f64> = self.pairs.iter().map(which).collect();
-            all.sort_by(f64::total_cmp);
-            median(&all)
-        };
-        Pair { compiled_in: of(|pair| pair.compiled_in), plugins: of(|pair| pair.plugins) }
+        micros(&self.pairs)
     }
+}
+
+fn ratio(pairs: &[Pair]) -> (f64, [f64; 2]) {
+    let mut ratios: Vec<f64> = pairs.iter().map(|pair| pair.plugins / pair.compiled_in).collect();
+    ratios.sort_by(f64::total_cmp);
+    let low = rank(ratios.len());
+    (median(&ratios), [ratios[low], ratios[ratios.len() - 1 - low]])
+}
+
+fn micros(pairs: &[Pair]) -> Pair {
+    let of = |which: fn(&Pair) -> f64| {
+        let mut all: Vec<f64> = pairs.iter().map(which).collect();
+        all.sort_by(f64::total_cmp);
+        median(&all)
+    };
+    Pair { compiled_in: of(|pair| pair.compiled_in), plugins: of(|pair| pair.plugins) }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (ratio, [low, high]) = self.ratio();
-        let micros = self.micros();
+        let tables = [
+            ("with five middlewares", "boxed tower layers, compiled in", "plugins", &self.pairs),
+            ("with no middleware", "a handler, compiled in", "a plugin", &self.without),
+        ];
+        for (server, compiled_in, plugins, pairs) in tables {
+            let (ratio, [low, high]) = ratio(pairs);
+            let micros = micros(pairs);
+            writeln!(f, "| server {server} | CPU time a request: µs | ratio | 95% interval |")?;
+            writeln!(f, "| --- | ---: | ---: | ---: |")?;
+            writeln!(f, "| {compiled_in} | {:.2} | 1.000 | |", micros.compiled_in)?;
+            writeln!(
+                f,
+                "| {plugins}, loaded and supervised | {:.2} | {ratio:.3} | {low:.3} to {high:.3} |\n",
+                micros.plugins
+            )?;
+        }
         writeln!(
             f,
-            "| server with five middlewares | CPU time a request: µs | ratio | 95% interval |"
-        )?;
-        writeln!(f, "| --- | ---: | ---: | ---: |")?;
-        writeln!(f, "| boxed tower layers, compiled in | {:.2} | 1.000 | |", micros.compiled_in)?;
-        writeln!(
-            f,
-            "| plugins, loaded and supervised | {:.2} | {ratio:.3} | {low:.3} to {high:.3} |",
-            micros.plugins
-        )?;
-        writeln!(
-            f,
-            "\n{} pairs of runs, {} requests each over {CONNECTIONS} connections",
+            "{} pairs of runs of each, {} requests each over {CONNECTIONS} connections",
             self.pairs.len(),
             self.requests
         )
@@ -142,25 +174,38 @@ fn rank(count: usize) -> usize {
 /// Measures both; `quick` shows that it works.
 pub fn compare(quick: bool) -> anyhow::Result<Report> {
     let (pairs, requests) = if quick { (5, 2_000) } else { (60, 20_000) };
-    let mut compiled_in = Server::start(Kind::CompiledIn)?;
-    let mut plugins = Server::start(Kind::Plugins)?;
-    same_answers(&mut compiled_in, &mut plugins)?;
-    for server in [&mut compiled_in, &mut plugins] {
+    let [compiled_in, plugins] =
+        &mut [Server::start(Kind::CompiledIn)?, Server::start(Kind::Plugins)?];
+    let [handler, plugin] =
+        &mut [Server::start(Kind::HandlerCompiledIn)?, Server::start(Kind::HandlerPlugin)?];
+    same_answers(compiled_in, plugins)?;
+    refuse_strangers([compiled_in, plugins])?;
+    same_answers(handler, plugin)?;
+    for server in [&mut *compiled_in, plugins, handler, plugin] {
         server.run(requests)?;
     }
-    let pairs = (0..pairs)
-        .map(|at| {
-            // Whoever is the second might find the machine in another state.
-            Ok(if at % 2 == 0 {
-                let compiled_in = compiled_in.run(requests)?;
-                Pair { compiled_in, plugins: plugins.run(requests)? }
-            } else {
-                let plugins = plugins.run(requests)?;
-                Pair { compiled_in: compiled_in.run(requests)?, plugins }
-            })
-        })
-        .collect::<anyhow::Result<_>>()?;
-    Ok(Report { pairs, requests })
+    let mut report = Report { pairs: Vec::new(), without: Vec::new(), requests };
+    for at in 0..pairs {
+        report.pairs.push(pair(at, compiled_in, plugins, requests)?);
+        report.without.push(pair(at, handler, plugin, requests)?);
+    }
+    Ok(report)
+}
+
+fn pair(
+    at: usize,
+    compiled_in: &mut Server,
+    plugins: &mut Server,
+    requests: u64,
+) -> anyhow::Result<Pair> {
+    // Whoever is the second might find the machine in another state.
+    Ok(if at.is_multiple_of(2) {
+        let compiled_in = compiled_in.run(requests)?;
+        Pair { compiled_in, plugins: plugins.run(requests)? }
+    } else {
+        let plugins = plugins.run(requests)?;
+        Pair { compiled_in: compiled_in.run(requests)?, plugins }
+    })
 }
 
 /// Both do the same work.
@@ -168,8 +213,12 @@ fn same_answers(one: &mut Server, other: &mut Server) -> anyhow::Result<()> {
     let answers = [one.client.usual()?, other.client.usual()?];
     let [first, second] = answers.each_ref().map(|answer| client::headers(answer));
     anyhow::ensure!(first? == second?, "the same headers were expected, found {answers:#?}");
+    Ok(())
+}
+
+fn refuse_strangers(servers: [&mut Server; 2]) -> anyhow::Result<()> {
     let stranger = b"GET /hello HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
-    for server in [one, other] {
+    for server in servers {
         let answer = server.client.ask(stranger)?;
         anyhow::ensure!(answer.starts_with("HTTP/1.1 401 "), "401 was expected, found {answer}");
     }
@@ -194,7 +243,7 @@ impl Server {
         BufReader::new(output).read_line(&mut port)?;
         let port = port.trim().parse().context("the server says on which port it listens")?;
         let clock = clock_getcpuclockid(Pid::from_raw(process.id() as i32))?;
-        Ok(Self { process, clock, client: Client::new(port, CONNECTIONS)? })
+        Ok(Self { process, clock, client: Client::new(port, CONNECTIONS, kind.greeting())? })
     }
 
     /// Microseconds of the server's CPU time for each of so many requests.
