@@ -90,7 +90,7 @@ pub use plugin::{
     AbiHealth, AbiPlugin, PluginObject, PluginVTable, PluginVTableRef, health_status,
 };
 pub use port::{
-    AbiPort, AbiTurn, Answering, Awaited, Begun, Inside, PortObject, PortOwner, PortState,
+    AbiPort, AbiTurn, Answering, Awaited, Begun, Inside, Ongoing, PortObject, PortOwner, PortState,
     PortTarget, PortVTable, PortVTableRef, QUEUED, Queued, SAMPLE, SECOND, Spare, TIMED, Tally,
     Within, outcome, switch,
 };

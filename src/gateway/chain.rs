@@ -186,11 +186,17 @@ impl Chain for Links {
     fn run(self: Arc<Self>, position: usize, request: Request) -> AbiFuture<'static, Response> {
         match self.before(position) {
             Some(link) if link.is_guarded() => self.run_after_guarded(position, request),
-            Some(link) => {
-                link.passes_on();
-                self.run_rest(position, request, AsItIs)
+            link => {
+                if let Some(link) = link {
+                    link.passes_on();
+                }
+                match self.get(position) {
+                    Some(link) if !link.is_guarded() => {
+                        AbiFuture::new(self.pass(position, request))
+                    }
+                    _ => self.run_rest(position, request, AsItIs),
+                }
             }
-            None => self.run_rest(position, request, AsItIs),
         }
     }
 }
@@ -242,11 +248,10 @@ impl Links {
                 answer
             }),
             Some(link) => match link.passing() {
-                Passing::Plain => watching.watch(move || async move {
-                    let mut answer = self.pass(position, request).await;
-                    self.passed_on(position, &mut answer);
-                    answer
-                }),
+                // Not before it is polled: from then on somebody else's time counts.
+                Passing::Plain => {
+                    watching.watch(move || async move { self.pass(position, request).await })
+                }
                 Passing::Guarded => watching.watch(move || async move {
                     let mut answer = self.pass_guarded(position, request).await;
                     self.passed_on(position, &mut answer);
@@ -263,8 +268,13 @@ impl Links {
 
     /// Tells the link before `position` what it will be answered.
     fn passed_on(&self, position: usize, answer: &mut Result<Response>) {
+        self.passed_on_as(position, answer, answered(answer));
+    }
+
+    /// The same where it is known how that ended.
+    pub(super) fn passed_on_as(&self, position: usize, answer: &mut Result<Response>, ended: u32) {
         if let Some(link) = self.before(position) {
-            link.passed_on(answer);
+            link.passed_on(answer, ended);
         }
     }
 

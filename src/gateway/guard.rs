@@ -145,8 +145,7 @@ impl<'a> Link<'a> {
     }
 
     /// What comes after it has answered.
-    pub(super) fn passed_on(self, answer: &mut Result<Response>) {
-        let ended = answered(answer);
+    pub(super) fn passed_on(self, answer: &mut Result<Response>, ended: u32) {
         if self.is_guarded() && self.is_open() {
             self.keep(answer);
         }
@@ -171,7 +170,7 @@ impl<'a> Link<'a> {
         self.own(answered(answer))
     }
 
-    fn own(self, ended: u32) -> u32 {
+    pub(super) fn own(self, ended: u32) -> u32 {
         let of_others = match self.state.after.load(Ordering::Acquire) {
             NOT_YET | outcome::DONE => false,
             // It has lost patience with what comes after it.
@@ -189,7 +188,7 @@ impl<'a> Link<'a> {
     ///
     /// # Errors
     /// It could not answer.
-    fn answer(self, answer: Result<Response>) -> Result<Result<Response>> {
+    pub(super) fn answer(self, answer: Result<Response>) -> Result<Result<Response>> {
         let Err(error) = answer else { return Ok(answer) };
         let ended = outcome::failed(error.kind());
         // What others have answered is not said to be its error.
@@ -205,21 +204,6 @@ impl<'a> Link<'a> {
 type Again<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 
 impl Links {
-    /// Through a link without limit that no request passes when it is broken.
-    pub(super) async fn pass(self: &Arc<Self>, at: usize, request: Request) -> Result<Response> {
-        let link = self.link(at);
-        let next = Next::new(self.clone(), at + 1);
-        let call = link
-            .entry()
-            .port
-            .start(|middleware, _| middleware.handle(request, next), |answer| link.outcome(answer));
-        let answer = match call {
-            Ok(call) => link.answer(call.await),
-            Err(error) => Err(link.entry().port.named(error)),
-        };
-        answer.unwrap_or_else(|error| Err(closed(error)))
-    }
-
     /// Through any link.
     pub(super) async fn pass_guarded(
         self: &Arc<Self>,
@@ -429,7 +413,7 @@ impl<F> Drop for After<'_, F> {
 }
 
 /// The answer to a request that does not pass: whatever went wrong, it is not there now.
-fn closed(error: Error) -> Error {
+pub(super) fn closed(error: Error) -> Error {
     if error.kind() == ErrorKind::Unavailable {
         return error;
     }

@@ -15,7 +15,7 @@ use ::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use super::names::header_name;
+use super::names::{header_name, value_of};
 use super::{Gateway, HandlerEntry};
 use crate::contract::{
     Body, BodyStream, Call, Error, ErrorKind, HeaderPair, Request, RequestParts, Response,
@@ -162,7 +162,7 @@ impl ResponseParts for HttpResponse {
     }
 
     fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers.get(name).map(HeaderValue::as_bytes)
+        value_of(&self.headers, name).map(HeaderValue::as_bytes)
     }
 
     fn header_at(&self, index: usize) -> Option<HeaderPair<'_>> {
@@ -249,7 +249,7 @@ impl RequestParts for HttpRequest {
     }
 
     fn header(&self, name: &str) -> Option<&[u8]> {
-        self.parts.headers.get(name).map(HeaderValue::as_bytes)
+        value_of(&self.parts.headers, name).map(HeaderValue::as_bytes)
     }
 
     fn header_at(&self, index: usize) -> Option<HeaderPair<'_>> {

@@ -10,6 +10,7 @@ mod guard;
 mod http;
 #[cfg(feature = "tower")]
 mod names;
+mod pass;
 mod pool;
 mod routes;
 mod table;

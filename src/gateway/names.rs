@@ -2,8 +2,9 @@
 //! with one that was checked.
 
 use std::cell::RefCell;
+use std::thread::AccessError;
 
-use ::http::HeaderName;
+use ::http::{HeaderMap, HeaderName, HeaderValue};
 
 const SLOTS: usize = 64;
 
@@ -14,21 +15,37 @@ thread_local! {
 
 /// The name of a header; none if the text is none.
 pub(super) fn header_name(text: &str) -> Option<HeaderName> {
-    let checked = || HeaderName::from_bytes(text.as_bytes()).ok();
-    let (Some(first), Some(last)) = (text.bytes().next(), text.bytes().next_back()) else {
-        return checked();
-    };
-    let slot = text.len() + 7 * usize::from(first) + 31 * usize::from(last);
-    let seen = SEEN.try_with(|seen| {
+    seen(text, |name| name.cloned()).unwrap_or_else(|_| checked(text))
+}
+
+/// The first value of a header.
+pub(super) fn value_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a HeaderValue> {
+    seen(name, |name| headers.get(name?)).unwrap_or_else(|_| headers.get(name))
+}
+
+fn checked(text: &str) -> Option<HeaderName> {
+    HeaderName::from_bytes(text.as_bytes()).ok()
+}
+
+/// What `then` makes of a name, or of none if the text is none.
+///
+/// # Errors
+/// On its way out a thread has no names any more.
+fn seen<T>(text: &str, then: impl FnOnce(Option<&HeaderName>) -> T) -> Result<T, AccessError> {
+    // In lower case, if it is a letter.
+    let end = |byte: Option<&u8>| usize::from(byte.map_or(0, |byte| byte | 0x20));
+    let bytes = text.as_bytes();
+    let slot = bytes.len() + 7 * end(bytes.first()) + 31 * end(bytes.last());
+    SEEN.try_with(|seen| {
         let slot = &mut seen.borrow_mut()[slot % SLOTS];
-        if let Some(name) = slot.as_ref().filter(|name| name.as_str() == text) {
-            return Some(name.clone());
+        let is_there = slot
+            .as_ref()
+            .is_some_and(|name| name.as_str() == text || name.as_str().eq_ignore_ascii_case(text));
+        if !is_there {
+            *slot = checked(text);
         }
-        *slot = checked();
-        slot.clone()
-    });
-    // On its way out a thread has none any more.
-    seen.unwrap_or_else(|_| checked())
+        then(slot.as_ref())
+    })
 }
 
 #[cfg(test)]
@@ -41,9 +58,13 @@ mod tests {
             for text in ["x-a", "x-b", "accept", "X-A", "x-1a", "x-2a"] {
                 let name = header_name(text).expect("a name");
                 assert_eq!(name.as_str(), text.to_ascii_lowercase());
+                let headers = HeaderMap::from_iter([(name, HeaderValue::from_static("1"))]);
+                assert_eq!(value_of(&headers, text), headers.get(text));
+                assert_eq!(value_of(&headers, "x-none"), None);
             }
             for text in ["", "a b", "x\n"] {
                 assert_eq!(header_name(text), None);
+                assert_eq!(value_of(&HeaderMap::new(), text), None);
             }
         }
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hotshoe_abi::{
-    AbiFuture, AbiPort, Answering, PortOwner, PortTarget, RawExtension, Spare, Within, outcome,
+    AbiFuture, AbiPort, Answering, Ongoing, PortOwner, PortTarget, RawExtension, Spare, Within,
+    outcome,
 };
 
 use super::balance::{Fitness, Inside, Standing};
@@ -49,6 +50,17 @@ impl<R: PortTarget> Port<R> {
         O: FnOnce(&Result<A>) -> u32,
     {
         self.0.start(call, ended)
+    }
+
+    /// The same with nothing borrowed.
+    ///
+    /// # Errors
+    /// Whatever is in the way of the call.
+    pub(crate) fn set_out<A, C>(&self, call: C) -> Result<Ongoing<R, A, C>>
+    where
+        C: for<'x> FnOnce(&'x R) -> AbiFuture<'x, A> + 'static,
+    {
+        self.0.begin(call)
     }
 
     /// The answer to a call.

@@ -26,6 +26,7 @@ mod direct;
 mod enter;
 #[cfg(all(test, loom))]
 mod model;
+mod ongoing;
 mod owner;
 mod protocol;
 mod service;
@@ -36,6 +37,7 @@ mod tally;
 pub use answering::{Answering, Within};
 pub use awaited::Awaited;
 pub use enter::SAMPLE;
+pub use ongoing::Ongoing;
 pub use owner::{PortObject, PortOwner, PortTarget, Spare};
 pub use service::{AbiPort, Begun, Inside, Queued};
 pub use state::{
