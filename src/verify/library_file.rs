@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use super::memory::{self, fresh_name};
 use super::regular;
 use super::stamp::Stamp;
-use super::waiting::{Copy, Permit, WAITING};
+use super::waiting::{Kept, Permit, WAITING};
 use crate::contract::{Error, ErrorKind, Result, ResultExt};
 
 /// How much is copied at a time.
@@ -61,7 +61,7 @@ enum Bytes {
     /// In the file; the digest, if it was loaded from a copy after all.
     OnDisk(OnceLock<[u8; 32]>),
     /// In a sealed copy with this SHA-256 digest, or to be copied again.
-    Sealed([u8; 32], Mutex<Option<Arc<Copy>>>),
+    Sealed([u8; 32], Mutex<Option<Arc<Kept>>>),
     /// In a file that another process opened.
     Received(Arc<File>),
 }
@@ -198,7 +198,7 @@ impl LibraryFile {
     }
 
     /// The sealed copy, made again if it was given up.
-    fn copy(&self, digest: [u8; 32], held: &Mutex<Option<Arc<Copy>>>) -> Result<Arc<File>> {
+    fn copy(&self, digest: [u8; 32], held: &Mutex<Option<Arc<Kept>>>) -> Result<Arc<File>> {
         if let Some(copy) = &*held.lock() {
             return Ok(copy.file.clone());
         }

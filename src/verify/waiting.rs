@@ -19,7 +19,7 @@ pub(super) struct Waiting {
     copies: AtomicUsize,
     /// How many bytes they have.
     bytes: AtomicU64,
-    by_digest: Mutex<BTreeMap<[u8; 32], Weak<Copy>>>,
+    by_digest: Mutex<BTreeMap<[u8; 32], Weak<Kept>>>,
     /// How many bytes more could be taken.
     free: fn() -> u64,
 }
@@ -36,7 +36,7 @@ pub(super) struct Permit {
 
 /// A sealed copy that waits.
 #[derive(Debug)]
-pub(super) struct Copy {
+pub(super) struct Kept {
     pub(super) file: Arc<File>,
     digest: [u8; 32],
     permit: Permit,
@@ -65,14 +65,14 @@ impl Waiting {
 
     /// A copy with this digest: this one, or an earlier one that waits still. Whoever can put files into
     /// a directory can put many copies of a signed one.
-    pub(super) fn keep(&self, file: File, digest: [u8; 32], mut permit: Permit) -> Arc<Copy> {
+    pub(super) fn keep(&self, file: File, digest: [u8; 32], mut permit: Permit) -> Arc<Kept> {
         // The file may have grown while it was read.
         permit.set(file.metadata().map_or(LARGEST, |metadata| metadata.len()));
         let mut by_digest = self.by_digest.lock();
         if let Some(copy) = by_digest.get(&digest).and_then(Weak::upgrade) {
             return copy;
         }
-        let copy = Arc::new(Copy { file: Arc::new(file), digest, permit });
+        let copy = Arc::new(Kept { file: Arc::new(file), digest, permit });
         by_digest.insert(digest, Arc::downgrade(&copy));
         copy
     }
@@ -86,7 +86,7 @@ impl Permit {
     }
 }
 
-impl Drop for Copy {
+impl Drop for Kept {
     fn drop(&mut self) {
         let mut by_digest = self.permit.among.by_digest.lock();
         // Another one may have come meanwhile.
