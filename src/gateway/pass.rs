@@ -15,6 +15,8 @@ use crate::contract::{Error, ErrorKind, Request, Response, Result};
 /// A request at a link without limit that no request passes when it is broken.
 struct Passed<C> {
     call: Result<Ongoing<Arc<AbiMiddleware>, Response, C>, Option<Error>>,
+    /// Dropped after `call`, which is inside of a port that these may have the last share of: one that goes while
+    /// somebody is inside stays for good.
     links: Arc<Links>,
     at: usize,
 }

@@ -96,7 +96,7 @@ fn an_earlier_plugin_works_in_a_later_host() {
     grown says: still growing (appraised)
     libgrowing does not describe itself
     libgrown is built against a later hotshoe-abi
-    reads: 4 later, 4 earlier
+    reads: 0 later, 4 earlier
     growing heard of 4 visits
     grown heard of 4 visits
     ");
