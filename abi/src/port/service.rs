@@ -59,7 +59,8 @@ impl AbiPort {
     ///
     /// # Errors
     /// Whatever is in the way of the call.
-    #[inline]
+    // As `RawPort::enter` is.
+    #[inline(always)]
     pub fn enter(&self) -> Result<Inside<'_>> {
         // SAFETY: the port of a service leads to such objects.
         unsafe { self.raw.enter(true) }.map(Inside)
@@ -69,7 +70,8 @@ impl AbiPort {
     ///
     /// # Errors
     /// Whatever is in the way of the call.
-    #[inline]
+    // As `RawPort::enter` is.
+    #[inline(always)]
     pub fn begin(&self) -> Result<Begun<'_>> {
         // SAFETY: as above.
         unsafe { self.raw.enter(false) }.map(Begun)
