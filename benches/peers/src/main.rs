@@ -15,7 +15,7 @@ mod work;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use machine::Machine;
 use peer::{Candidate, Load};
@@ -70,6 +70,14 @@ fn main() -> Result<()> {
         return load::child(&rows, row, count.parse()?, folder.as_ref());
     }
     let effort = if options.quick { Effort::QUICK } else { Effort::FULL };
+    for name in &options.only {
+        let known: Vec<&str> = peers::ALL.iter().map(|candidate| candidate.name).collect();
+        ensure!(
+            known.iter().any(|known| is_part(name, known)),
+            "a part of a peer's name was expected, found {name:?}; there are: {}",
+            known.join("; ")
+        );
+    }
     let candidates = chosen(&options.only);
     if options.calls {
         return calls::child(&candidates, effort);
@@ -106,12 +114,14 @@ fn beside_the_build() -> Result<PathBuf> {
 
 /// The baseline, and all others or those that are named.
 fn chosen(only: &[String]) -> Vec<&'static Candidate> {
-    let named = |candidate: &Candidate| {
-        let name = candidate.name.to_lowercase();
-        only.iter().any(|part| name.contains(&part.to_lowercase()))
-    };
+    let named = |candidate: &Candidate| only.iter().any(|part| is_part(part, candidate.name));
     let all = peers::ALL.iter().enumerate();
     all.filter(|(at, candidate)| *at == 0 || only.is_empty() || named(candidate))
         .map(|(_, candidate)| candidate)
         .collect()
+}
+
+/// Whether a name has this part, in whichever case.
+fn is_part(part: &str, name: &str) -> bool {
+    name.to_lowercase().contains(&part.to_lowercase())
 }
