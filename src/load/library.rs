@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::{layout, mismatch};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::manifest::Manifest;
-use crate::verify::{Identity, LibraryFile, Stamp};
+use crate::verify::{Identity, LibraryFile, Loadable, Stamp};
 
 /// Fingerprints whose layouts were compared in full. Equal sources have equal layouts, so the
 /// comparison (most of the cost of a load) is needed once for each.
@@ -88,7 +88,12 @@ pub(crate) fn open(file: &LibraryFile, manifest: &Manifest) -> Result<PluginModu
 /// The library of a file, open from now on.
 fn library(file: &LibraryFile) -> Result<Open> {
     let copied;
-    let file = if file.is_on_disk() && !may_go_by_name(file) {
+    let file = if file.is_on_disk() {
+        // First: the loader never hears the name of what was exchanged, and another file may have it.
+        let loadable = file.to_load()?;
+        if may_go_by_name(file) {
+            return open_library(&loadable);
+        }
         copied = file.copied().map_err(|error| match error.kind() {
             ErrorKind::Unsupported => {
                 error.with_help("give the new build another file name, or restart the program")
@@ -99,14 +104,14 @@ fn library(file: &LibraryFile) -> Result<Open> {
     } else {
         file
     };
-    let Some(digest) = file.digest() else { return open_library(file) };
+    let Some(digest) = file.digest() else { return open_library(&file.to_load()?) };
     // Whoever wants the same bytes waits, as the system's loader would have it.
     let opened = OPENED.lock().entry(digest).or_default().clone();
     let mut opened = opened.lock();
     if let Some(library) = &*opened {
         return Ok(library.clone());
     }
-    let library = open_library(file)?;
+    let library = open_library(&file.to_load()?)?;
     Ok(opened.insert(library).clone())
 }
 
@@ -127,8 +132,7 @@ fn may_go_by_name(file: &LibraryFile) -> bool {
     true
 }
 
-fn open_library(file: &LibraryFile) -> Result<Open> {
-    let loadable = file.to_load()?;
+fn open_library(loadable: &Loadable) -> Result<Open> {
     open_by_name(loadable.name()).map(|library| Arc::new(ManuallyDrop::new(library)))
 }
 
@@ -160,26 +164,42 @@ mod tests {
 
     use super::*;
 
+    /// Whether it may, for a file that is open for good from now on, as a library is: no other file gets
+    /// its number.
+    fn opens_by_name(path: &Path) -> bool {
+        std::mem::forget(fs::File::open(path).unwrap());
+        may_go_by_name(&LibraryFile::mapped_from(path))
+    }
+
     #[test]
     fn a_name_is_for_the_first_file_that_had_it_in_the_state_that_it_had() {
         let folder = tempfile::tempdir().unwrap();
         let [one, two] = ["libone.so", "libtwo.so"].map(|name| folder.path().join(name));
-        let looked_at = |path: &Path| LibraryFile::mapped_from(path);
         fs::write(&one, "first").unwrap();
-        assert!(may_go_by_name(&looked_at(&one)));
-        assert!(may_go_by_name(&looked_at(&one)), "the loader has it open, and finds it");
-        // Open, as a library is: no other file gets its number.
-        let _open = fs::File::open(&one).unwrap();
+        assert!(opens_by_name(&one));
+        assert!(opens_by_name(&one), "the loader has it open, and finds it");
         // Another file under its name.
         fs::write(folder.path().join("new"), "second").unwrap();
         fs::rename(folder.path().join("new"), &one).unwrap();
-        assert!(!may_go_by_name(&looked_at(&one)));
+        assert!(!opens_by_name(&one));
         // Other bytes in a file that is open, under another name.
         fs::write(&two, "third").unwrap();
-        assert!(may_go_by_name(&looked_at(&two)));
+        assert!(opens_by_name(&two));
         let three = folder.path().join("libthree.so");
         fs::rename(&two, &three).unwrap();
         fs::write(&three, "fourth").unwrap();
-        assert!(!may_go_by_name(&looked_at(&three)));
+        assert!(!opens_by_name(&three));
+    }
+
+    /// Its number is free once it is removed, and the next file has it.
+    #[test]
+    fn a_file_that_was_exchanged_before_it_was_opened_leaves_name_and_number_to_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("libone.so");
+        fs::write(&path, "first").unwrap();
+        let looked_at = LibraryFile::mapped_from(&path);
+        fs::write(&path, "the second").unwrap();
+        assert!(library(&looked_at).unwrap_err().message().contains("exchanged or changed"));
+        assert!(opens_by_name(&path));
     }
 }

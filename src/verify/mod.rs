@@ -20,6 +20,6 @@ mod tests;
 mod verifier;
 mod waiting;
 
-pub(crate) use library_file::LibraryFile;
+pub(crate) use library_file::{LibraryFile, Loadable};
 pub(crate) use stamp::{Identity, Stamp};
 pub(crate) use verifier::{Verdict, Verified, Verifier, manifest_of, peek};
