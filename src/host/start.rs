@@ -207,7 +207,7 @@ impl Core {
             let mut up = Vec::new();
             for (order, worker) in batch {
                 match worker.wait().and_then(|mounted| self.install(&order, mounted)) {
-                    Ok((id, term)) => up.push((id, order.start, term)),
+                    Ok(()) => up.push(order),
                     Err(error) => {
                         failed = true;
                         self.give_up(&order, error);
@@ -215,14 +215,15 @@ impl Core {
                 }
             }
             // Open before anybody can find the way there: nobody is refused by what just started.
-            for (.., term) in &up {
-                term.open();
+            for order in &up {
+                order.term.open();
             }
-            let starts = up.iter().map(|(id, start, _)| (id.as_str(), *start)).collect();
+            let starts = up.iter().map(|order| (order.config.id.as_str(), order.start)).collect();
             self.gateway.draft(|routes| routes.remove_all_but(&starts));
             self.gateway.publish();
-            for (id, ..) in up {
-                self.offer_storage(&id, intent.storage.as_deref());
+            for order in up {
+                self.offer_storage(&order.config.id, intent.storage.as_deref());
+                self.tell_active(&order);
             }
             files.iter().for_each(LibraryFile::close);
         }
@@ -282,12 +283,11 @@ impl Core {
     }
 
     /// Takes over what a worker brought up. Its ports are still closed.
-    fn install(&self, order: &Order, mounted: Mounted) -> Result<(String, Arc<Term>)> {
+    fn install(&self, order: &Order, mounted: Mounted) -> Result<()> {
         let id = order.config.id.clone();
-        let term = order.term.clone();
         let took = mounted.took;
         let made = order.assemble(mounted)?;
-        let supervisor = term.supervisor();
+        let supervisor = order.term.supervisor();
         self.services.replace(&id, made.services.iter().map(Service::offer).collect());
         // Here, one instance after the other, so that equal priorities keep the order of the start.
         self.gateway.draft(|routes| {
@@ -306,7 +306,7 @@ impl Core {
         let running = Running {
             plugin: Some(made.plugin),
             context: order.context.clone(),
-            term: term.clone(),
+            term: order.term.clone(),
             execute: made.execute,
             own: made.own,
             services: made.services,
@@ -329,17 +329,23 @@ impl Core {
             slot.started = order.start;
             slot.step(Event::Loaded);
             slot.step(Event::Initialized);
-            slot.step(Event::Started);
-            order.core.watch_over(slot);
-            order.core.patrol();
-            tracing::info!(
-                plugin = id,
-                version = %order.candidate.manifest.version,
-                ?took,
-                "active"
-            );
         }
-        Ok((id, term))
+        Ok(())
+    }
+
+    /// An instance takes calls: nobody hears of it, or asks how it is, before it does.
+    fn tell_active(self: &Arc<Self>, order: &Order) {
+        let mut slots = self.slots.write();
+        let Some(slot) = slots.get_mut(&order.config.id) else { return };
+        slot.step(Event::Started);
+        self.watch_over(slot);
+        self.patrol();
+        tracing::info!(
+            plugin = slot.id,
+            version = %order.candidate.manifest.version,
+            took = ?slot.load_time,
+            "active"
+        );
     }
 
     /// An instance did not come up.

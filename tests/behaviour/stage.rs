@@ -100,6 +100,12 @@ pub fn run<F>(mount: Mount, executor: Executor, behaviour: fn(Stage) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    // However long that takes, nothing is stuck.
+    match mount {
+        Mount::Alone => drop(built_alone("probe")),
+        Mount::Later => _ = variants::built(),
+        _ => {}
+    }
     let (over, done) = channel();
     let thread = std::thread::spawn(move || {
         executor.run(behaviour(Stage::new(mount)));

@@ -239,7 +239,27 @@ async fn one_that_is_thinking_about_how_it_is_is_not_asked_again(stage: Stage) {
     }
 }
 
+/// They come up side by side, and get their ports together.
+async fn nobody_hears_of_an_instance_that_is_active_while_another_still_keeps_it_closed(
+    stage: Stage,
+) {
+    let host = stage.builder(&["probe", "plain"], "").build().unwrap();
+    let mut events = host.events();
+    host.start().await.unwrap();
+    let mut states = Vec::new();
+    while let Some(event) = events.try_next() {
+        if let HostEventKind::StateChanged { to, .. } = &event.kind {
+            states.push(to.clone());
+        }
+    }
+    let first_active = states.iter().position(|state| *state == State::Active).unwrap();
+    let initialized = states[..first_active].iter().filter(|state| **state == State::Initialized);
+    assert_eq!(initialized.count(), 2, "{states:?}");
+    host.stop().await.unwrap();
+}
+
 on_every_mount! {
+    nobody_hears_of_an_instance_that_is_active_while_another_still_keeps_it_closed,
     one_that_turns_bad_is_restarted_with_its_dependents_and_is_well_again,
     one_that_does_not_come_up_again_is_tried_so_often_and_stays_failed,
     a_start_that_somebody_asked_for_and_that_fails_is_not_tried_again,
