@@ -70,6 +70,7 @@ impl AbiBytes {
 type Free = unsafe extern "C" fn(*const u8, usize, *mut ());
 
 impl AbiBytes {
+    #[inline]
     fn is_freed_by(&self, free: Free) -> bool {
         std::ptr::fn_addr_eq(self.vtable.drop(), free)
     }
@@ -119,12 +120,14 @@ impl Clone for AbiBytes {
 impl Drop for AbiBytes {
     #[inline]
     fn drop(&mut self) {
-        let free = self.vtable.drop();
-        // A `Vec` of this library, which is what most buffers are that come back, is freed without a call
-        // through the table.
-        let free = if std::ptr::fn_addr_eq(free, drop_owned as Free) { drop_owned } else { free };
-        // SAFETY: the table belongs to the bytes; this handle's share is given back once.
-        unsafe { free(self.start, self.len, self.owner) }
+        if self.is_freed_by(drop_owned) {
+            // What most buffers are that come back: a `Vec` of this library, freed here.
+            // SAFETY: our own table, and this handle's share is given back once.
+            drop(unsafe { vec(self.start, self.len, self.owner) });
+        } else {
+            // SAFETY: the table belongs to the bytes; this handle's share is given back once.
+            unsafe { (self.vtable.drop())(self.start, self.len, self.owner) }
+        }
     }
 }
 
@@ -196,6 +199,7 @@ const STATIC: BytesVTableRef = {
 ///
 /// # Safety
 /// They have the table `OWNED` of this library, and this is done once.
+#[inline]
 unsafe fn vec(start: *const u8, len: usize, owner: *mut ()) -> Vec<u8> {
     // SAFETY: in this table the owner is the capacity of the `Vec` that was forgotten in `From<Vec<u8>>`.
     unsafe { Vec::from_raw_parts(start.cast_mut(), len, owner.addr()) }

@@ -59,6 +59,7 @@ mod plugin;
 mod port;
 mod request;
 mod response;
+mod result;
 mod services;
 mod storage;
 mod task;
@@ -96,6 +97,7 @@ pub use port::{
 };
 pub use request::{Request, RequestBuilder};
 pub use response::Response;
+pub use result::AbiResult;
 pub use services::{
     AbiContext, ContextObject, ContextVTable, ContextVTableRef, context_text, metric_kind,
 };

@@ -4,8 +4,8 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use hotshoe_abi::__stable::{RResult, StableAbi};
-use hotshoe_abi::{AbiFuture, AbiPort, Awaited, Begun, Inside, Queued, outcome};
+use hotshoe_abi::__stable::StableAbi;
+use hotshoe_abi::{AbiFuture, AbiPort, AbiResult, Awaited, Begun, Inside, Queued, outcome};
 
 use super::Crossing;
 use super::handle::{Later, Method};
@@ -51,9 +51,9 @@ pub unsafe trait Answer: Sized {
     fn to(begun: Self::Begun<'_>, method: impl Method<Self::Wire>) -> Self;
 }
 
-// SAFETY: `RResult` of what the signature of `T` stands for.
+// SAFETY: `AbiResult` of what the signature of `T` stands for.
 unsafe impl<T: Crossing> Answer for Result<T> {
-    type Wire = RResult<T::Wire, Error>;
+    type Wire = AbiResult<T::Wire>;
 
     fn signature() -> String {
         T::signature()
@@ -66,16 +66,16 @@ unsafe impl<T: Crossing> Answer for Result<T> {
     #[inline]
     fn into_wire(self) -> Self::Wire {
         match self {
-            Ok(value) => RResult::ROk(value.into_wire()),
-            Err(error) => RResult::RErr(error),
+            Ok(value) => AbiResult::Done(value.into_wire()),
+            Err(error) => AbiResult::Failed(error),
         }
     }
 
     #[inline]
     fn from_wire(wire: Self::Wire) -> Self {
         match wire {
-            RResult::ROk(value) => T::from_wire(value),
-            RResult::RErr(error) => Err(error),
+            AbiResult::Done(value) => T::from_wire(value),
+            AbiResult::Failed(error) => Err(error),
         }
     }
 
@@ -89,8 +89,8 @@ unsafe impl<T: Crossing> Answer for Result<T> {
     #[inline]
     fn to(inside: Inside<'_>, method: impl Method<Self::Wire>) -> Self {
         let ended = |wire: &Self::Wire| match wire {
-            RResult::ROk(_) => outcome::DONE,
-            RResult::RErr(error) => outcome::failed(error.kind()),
+            AbiResult::Done(_) => outcome::DONE,
+            AbiResult::Failed(error) => outcome::failed(error.kind()),
         };
         Self::from_wire(inside.call(|object| method.now(object), ended))
     }
