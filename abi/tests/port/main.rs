@@ -5,6 +5,7 @@
 mod ending;
 mod exchange;
 mod fake;
+mod ongoing;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
