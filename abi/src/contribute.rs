@@ -4,11 +4,12 @@ use abi_stable::StableAbi;
 use abi_stable::prefix_type::WithMetadata;
 use abi_stable::sabi_types::RRef;
 use abi_stable::staticref;
-use abi_stable::std_types::{RResult, RStr, RString, RVec};
+use abi_stable::std_types::{RStr, RString, RVec};
 
 use crate::object::{drop_arc, guard_call, object, value};
 use crate::{
-    AbiEventHandler, AbiHandler, AbiMiddleware, AbiStorage, AbiTask, Error, RawExtension, Result,
+    AbiEventHandler, AbiHandler, AbiMiddleware, AbiResult, AbiStorage, AbiTask, RawExtension,
+    Result,
 };
 
 /// The Rust face of [`ContributeVTable`].
@@ -34,14 +35,12 @@ pub trait ContributeObject: Send + Sync + 'static {
 #[sabi(missing_field(option))]
 pub struct ContributeVTable {
     middleware:
-        unsafe extern "C" fn(RRef<'_, ()>, AbiMiddleware, i32, RVec<RString>) -> RResult<(), Error>,
-    handler:
-        unsafe extern "C" fn(RRef<'_, ()>, AbiHandler, RStr<'_>, RStr<'_>) -> RResult<(), Error>,
-    event_handler:
-        unsafe extern "C" fn(RRef<'_, ()>, AbiEventHandler, RStr<'_>) -> RResult<(), Error>,
-    task: unsafe extern "C" fn(RRef<'_, ()>, AbiTask, RStr<'_>, u64) -> RResult<(), Error>,
-    storage: unsafe extern "C" fn(RRef<'_, ()>, AbiStorage, RStr<'_>) -> RResult<(), Error>,
-    service: unsafe extern "C" fn(RRef<'_, ()>, RawExtension, RStr<'_>) -> RResult<(), Error>,
+        unsafe extern "C" fn(RRef<'_, ()>, AbiMiddleware, i32, RVec<RString>) -> AbiResult<()>,
+    handler: unsafe extern "C" fn(RRef<'_, ()>, AbiHandler, RStr<'_>, RStr<'_>) -> AbiResult<()>,
+    event_handler: unsafe extern "C" fn(RRef<'_, ()>, AbiEventHandler, RStr<'_>) -> AbiResult<()>,
+    task: unsafe extern "C" fn(RRef<'_, ()>, AbiTask, RStr<'_>, u64) -> AbiResult<()>,
+    storage: unsafe extern "C" fn(RRef<'_, ()>, AbiStorage, RStr<'_>) -> AbiResult<()>,
+    service: unsafe extern "C" fn(RRef<'_, ()>, RawExtension, RStr<'_>) -> AbiResult<()>,
     #[sabi(last_prefix_field)]
     drop: unsafe extern "C" fn(*const ()),
 }
@@ -112,7 +111,7 @@ impl<T: ContributeObject> Table<T> {
         middleware: AbiMiddleware,
         priority: i32,
         paths: RVec<RString>,
-    ) -> RResult<(), Error> {
+    ) -> AbiResult<()> {
         let this = unsafe { value::<T>(object) };
         let paths = paths.into_iter().map(String::from).collect();
         guard_call(|| this.middleware(middleware, priority, paths))
@@ -123,7 +122,7 @@ impl<T: ContributeObject> Table<T> {
         handler: AbiHandler,
         method: RStr<'_>,
         path: RStr<'_>,
-    ) -> RResult<(), Error> {
+    ) -> AbiResult<()> {
         let this = unsafe { value::<T>(object) };
         guard_call(|| this.handler(handler, method.as_str(), path.as_str()))
     }
@@ -132,7 +131,7 @@ impl<T: ContributeObject> Table<T> {
         object: RRef<'_, ()>,
         handler: AbiEventHandler,
         topic: RStr<'_>,
-    ) -> RResult<(), Error> {
+    ) -> AbiResult<()> {
         let this = unsafe { value::<T>(object) };
         guard_call(|| this.event_handler(handler, topic.as_str()))
     }
@@ -142,7 +141,7 @@ impl<T: ContributeObject> Table<T> {
         task: AbiTask,
         name: RStr<'_>,
         interval: u64,
-    ) -> RResult<(), Error> {
+    ) -> AbiResult<()> {
         let this = unsafe { value::<T>(object) };
         guard_call(|| this.task(task, name.as_str(), interval))
     }
@@ -151,7 +150,7 @@ impl<T: ContributeObject> Table<T> {
         object: RRef<'_, ()>,
         storage: AbiStorage,
         kind: RStr<'_>,
-    ) -> RResult<(), Error> {
+    ) -> AbiResult<()> {
         let this = unsafe { value::<T>(object) };
         guard_call(|| this.storage(storage, kind.as_str()))
     }
@@ -160,7 +159,7 @@ impl<T: ContributeObject> Table<T> {
         object: RRef<'_, ()>,
         service: RawExtension,
         name: RStr<'_>,
-    ) -> RResult<(), Error> {
+    ) -> AbiResult<()> {
         let this = unsafe { value::<T>(object) };
         guard_call(|| this.service(service, name.as_str()))
     }

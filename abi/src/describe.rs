@@ -78,7 +78,7 @@ fn arguments_at(layout: &'static TypeLayout, depth: usize) -> Vec<&'static TypeL
             first().map(|pointer| arguments_at(pointer, deeper)).unwrap_or_default()
         }
         ("abi_stable", "ROption") => first().into_iter().collect(),
-        ("abi_stable", "RResult" | "Tuple2") => {
+        ("abi_stable", "Tuple2") => {
             [field(0), field(1)].into_iter().flatten().map(|field| field.layout()).collect()
         }
         (_, "AbiPoll" | "AbiResult") => first().into_iter().collect(),

@@ -141,6 +141,8 @@ pub struct ErrorVTable {
 pub struct Cause {
     message: RString,
     next: ROption<NonNull<Cause>>,
+    /// Zeros; see [growing](crate#growing).
+    reserved: [u64; 1],
 }
 
 /// What this library puts behind the pointer.
@@ -433,7 +435,7 @@ fn chain(messages: Vec<String>) -> Option<Box<Cause>> {
     messages.into_iter().rev().fold(None, |next: Option<Box<Cause>>, message| {
         let next =
             next.map_or(ROption::RNone, |next| ROption::RSome(NonNull::from(Box::leak(next))));
-        Some(Box::new(Cause { message: message.into(), next }))
+        Some(Box::new(Cause { message: message.into(), next, reserved: [0; 1] }))
     })
 }
 

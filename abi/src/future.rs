@@ -39,8 +39,9 @@ pub struct FutureVTable<T: 'static> {
     drop: unsafe extern "C" fn(*mut ()),
 }
 
-/// What one poll gave. Flat, so that a number or nothing returns in two registers.
-#[repr(u8)]
+/// What one poll gave. Flat, so that a number or nothing returns in two registers; its tag is a whole word for the
+/// reason of [`AbiResult`](crate::AbiResult)'s.
+#[repr(u64)]
 #[derive(StableAbi)]
 pub enum AbiPoll<T> {
     /// Done.

@@ -15,7 +15,7 @@
 //!
 //! # Growing
 //!
-//! Plugins and hosts of one line (`0.1`, later `1`) work together, whichever is the older. So what is
+//! Plugins and hosts of one line (`1`) work together, whichever is the older. So what is
 //! of use later is *appended*: a function after the last one of its table, with types that only it
 //! uses. Its wrapper gets it as an `Option`, and does without it where an older library lacks it.
 //! Texts, kinds and levels are numbers, to which others may be added.
@@ -123,7 +123,7 @@ pub mod __stable {
     };
     pub use abi_stable::prefix_type::WithMetadata;
     pub use abi_stable::sabi_types::Constructor;
-    pub use abi_stable::std_types::{ROption, RResult, RSlice, RStr, RString, RVec};
+    pub use abi_stable::std_types::{ROption, RSlice, RStr, RString, RVec};
     pub use abi_stable::type_layout::{
         LifetimeIndexPair, TLData, TLField, TLFieldOrFunction, TypeLayout,
     };

@@ -101,8 +101,6 @@ pub(crate) fn guard_future<'a, T: Send + 'a>(
 
 /// A plain call inside the guard, its error in the shape that crosses.
 #[inline]
-pub(crate) fn guard_call<T>(
-    f: impl FnOnce() -> Result<T>,
-) -> abi_stable::std_types::RResult<T, crate::Error> {
+pub(crate) fn guard_call<T>(f: impl FnOnce() -> Result<T>) -> crate::AbiResult<T> {
     crate::guard::guard_result(f).into()
 }

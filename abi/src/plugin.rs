@@ -4,10 +4,10 @@ use abi_stable::StableAbi;
 use abi_stable::prefix_type::WithMetadata;
 use abi_stable::sabi_types::RRef;
 use abi_stable::staticref;
-use abi_stable::std_types::{ROption, RResult, RStr, RString};
+use abi_stable::std_types::{ROption, RStr, RString};
 
 use crate::object::{drop_arc, guard_call, guard_future, object, value};
-use crate::{AbiBytes, AbiContributions, AbiFuture, Call, Error, Result};
+use crate::{AbiBytes, AbiContributions, AbiFuture, AbiResult, Call, Result};
 
 /// How a plugin or backend says it is; see [`health_status`].
 #[repr(C)]
@@ -57,13 +57,13 @@ pub trait PluginObject: Send + Sync + 'static {
 #[sabi(kind(Prefix(prefix_ref = PluginVTableRef)))]
 #[sabi(missing_field(option))]
 pub struct PluginVTable {
-    contribute: unsafe extern "C" fn(RRef<'_, ()>, &AbiContributions) -> RResult<(), Error>,
+    contribute: unsafe extern "C" fn(RRef<'_, ()>, &AbiContributions) -> AbiResult<()>,
     start: for<'a> unsafe extern "C" fn(RRef<'a, ()>) -> AbiFuture<'a, ()>,
     stop: for<'a> unsafe extern "C" fn(RRef<'a, ()>) -> AbiFuture<'a, ()>,
     health: for<'a> unsafe extern "C" fn(RRef<'a, ()>) -> AbiFuture<'a, AbiHealth>,
     execute:
         for<'a> unsafe extern "C" fn(RRef<'a, ()>, &'a Call, RString) -> AbiFuture<'a, RString>,
-    metrics: unsafe extern "C" fn(RRef<'_, ()>) -> RResult<RString, Error>,
+    metrics: unsafe extern "C" fn(RRef<'_, ()>) -> AbiResult<RString>,
     save_state: for<'a> unsafe extern "C" fn(RRef<'a, ()>) -> AbiFuture<'a, ROption<AbiBytes>>,
     restore_state: for<'a> unsafe extern "C" fn(RRef<'a, ()>, AbiBytes) -> AbiFuture<'a, ()>,
     #[sabi(last_prefix_field)]
@@ -136,10 +136,7 @@ impl<T: PluginObject> Table<T> {
         });
     }
 
-    unsafe extern "C" fn contribute(
-        object: RRef<'_, ()>,
-        to: &AbiContributions,
-    ) -> RResult<(), Error> {
+    unsafe extern "C" fn contribute(object: RRef<'_, ()>, to: &AbiContributions) -> AbiResult<()> {
         let this = unsafe { value::<T>(object) };
         guard_call(|| this.contribute(to))
     }
@@ -168,7 +165,7 @@ impl<T: PluginObject> Table<T> {
         guard_future(|| this.execute(call, input))
     }
 
-    unsafe extern "C" fn metrics(object: RRef<'_, ()>) -> RResult<RString, Error> {
+    unsafe extern "C" fn metrics(object: RRef<'_, ()>) -> AbiResult<RString> {
         let this = unsafe { value::<T>(object) };
         guard_call(|| this.metrics())
     }

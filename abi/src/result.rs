@@ -1,8 +1,8 @@
-//! What a method of an extension point answers at once.
+//! What a function of a table answers at once.
 
 use abi_stable::StableAbi;
 
-use crate::Error;
+use crate::{Error, Result};
 
 /// An answer, or why there is none.
 ///
@@ -15,4 +15,28 @@ pub enum AbiResult<T> {
     Done(T),
     /// Failed.
     Failed(Error),
+}
+
+impl<T> AbiResult<T> {
+    /// As the standard library has it.
+    ///
+    /// # Errors
+    /// What crossed.
+    #[inline]
+    pub fn into_result(self) -> Result<T> {
+        match self {
+            Self::Done(value) => Ok(value),
+            Self::Failed(error) => Err(error),
+        }
+    }
+}
+
+impl<T> From<Result<T>> for AbiResult<T> {
+    #[inline]
+    fn from(result: Result<T>) -> Self {
+        match result {
+            Ok(value) => Self::Done(value),
+            Err(error) => Self::Failed(error),
+        }
+    }
 }

@@ -4,10 +4,10 @@ use abi_stable::StableAbi;
 use abi_stable::prefix_type::WithMetadata;
 use abi_stable::sabi_types::RRef;
 use abi_stable::staticref;
-use abi_stable::std_types::{RResult, RStr, RString, RVec};
+use abi_stable::std_types::{RStr, RString, RVec};
 
 use crate::object::{clone_arc, drop_arc, guard_call, guard_future, object, value};
-use crate::{AbiBytes, AbiFuture, AbiPort, AbiStorage, Call, Error, Request, Response, Result};
+use crate::{AbiBytes, AbiFuture, AbiPort, AbiResult, AbiStorage, Call, Request, Response, Result};
 
 /// Texts of a context, by number.
 pub mod context_text {
@@ -73,10 +73,10 @@ pub struct ContextVTable {
     clone: unsafe extern "C" fn(*const ()) -> *const (),
     text: unsafe extern "C" fn(RRef<'_, ()>, u32) -> RStr<'_>,
     granted: unsafe extern "C" fn(RRef<'_, ()>, RStr<'_>) -> bool,
-    settings: unsafe extern "C" fn(RRef<'_, ()>) -> RResult<RString, Error>,
-    storage: unsafe extern "C" fn(RRef<'_, ()>) -> RResult<AbiStorage, Error>,
-    shared: unsafe extern "C" fn(RRef<'_, ()>, RStr<'_>) -> RResult<AbiStorage, Error>,
-    publish: unsafe extern "C" fn(RRef<'_, ()>, &Call, RStr<'_>, AbiBytes) -> RResult<u64, Error>,
+    settings: unsafe extern "C" fn(RRef<'_, ()>) -> AbiResult<RString>,
+    storage: unsafe extern "C" fn(RRef<'_, ()>) -> AbiResult<AbiStorage>,
+    shared: unsafe extern "C" fn(RRef<'_, ()>, RStr<'_>) -> AbiResult<AbiStorage>,
+    publish: unsafe extern "C" fn(RRef<'_, ()>, &Call, RStr<'_>, AbiBytes) -> AbiResult<u64>,
     execute: for<'a> unsafe extern "C" fn(
         RRef<'a, ()>,
         &'a Call,
@@ -84,10 +84,9 @@ pub struct ContextVTable {
         RString,
     ) -> AbiFuture<'a, RString>,
     request: for<'a> unsafe extern "C" fn(RRef<'a, ()>, Request) -> AbiFuture<'a, Response>,
-    service: unsafe extern "C" fn(RRef<'_, ()>, RStr<'_>, RStr<'_>) -> RResult<AbiPort, Error>,
-    services:
-        unsafe extern "C" fn(RRef<'_, ()>, RStr<'_>, RStr<'_>) -> RResult<RVec<AbiPort>, Error>,
-    metric: unsafe extern "C" fn(RRef<'_, ()>, u32, RStr<'_>, f64) -> RResult<(), Error>,
+    service: unsafe extern "C" fn(RRef<'_, ()>, RStr<'_>, RStr<'_>) -> AbiResult<AbiPort>,
+    services: unsafe extern "C" fn(RRef<'_, ()>, RStr<'_>, RStr<'_>) -> AbiResult<RVec<AbiPort>>,
+    metric: unsafe extern "C" fn(RRef<'_, ()>, u32, RStr<'_>, f64) -> AbiResult<()>,
     is_stopping: unsafe extern "C" fn(RRef<'_, ()>) -> bool,
     stopping: for<'a> unsafe extern "C" fn(RRef<'a, ()>) -> AbiFuture<'a, ()>,
     #[sabi(last_prefix_field)]
@@ -215,20 +214,17 @@ impl<T: ContextObject> Table<T> {
         crate::guard::guard(|| this.granted(permission.as_str())).unwrap_or(false)
     }
 
-    unsafe extern "C" fn settings(object: RRef<'_, ()>) -> RResult<RString, Error> {
+    unsafe extern "C" fn settings(object: RRef<'_, ()>) -> AbiResult<RString> {
         let this = unsafe { value::<T>(object) };
         guard_call(|| this.settings())
     }
 
-    unsafe extern "C" fn storage(object: RRef<'_, ()>) -> RResult<AbiStorage, Error> {
+    unsafe extern "C" fn storage(object: RRef<'_, ()>) -> AbiResult<AbiStorage> {
         let this = unsafe { value::<T>(object) };
         guard_call(|| this.storage())
     }
 
-    unsafe extern "C" fn shared(
-        object: RRef<'_, ()>,
-        name: RStr<'_>,
-    ) -> RResult<AbiStorage, Error> {
+    unsafe extern "C" fn shared(object: RRef<'_, ()>, name: RStr<'_>) -> AbiResult<AbiStorage> {
         let this = unsafe { value::<T>(object) };
         guard_call(|| this.shared(name.as_str()))
     }
@@ -238,7 +234,7 @@ impl<T: ContextObject> Table<T> {
         call: &Call,
         topic: RStr<'_>,
         payload: AbiBytes,
-    ) -> RResult<u64, Error> {
+    ) -> AbiResult<u64> {
         let this = unsafe { value::<T>(object) };
         guard_call(|| this.publish(call, topic.as_str(), payload))
     }
@@ -265,7 +261,7 @@ impl<T: ContextObject> Table<T> {
         object: RRef<'_, ()>,
         name: RStr<'_>,
         range: RStr<'_>,
-    ) -> RResult<AbiPort, Error> {
+    ) -> AbiResult<AbiPort> {
         let this = unsafe { value::<T>(object) };
         guard_call(|| this.service(name.as_str(), range.as_str()))
     }
@@ -274,7 +270,7 @@ impl<T: ContextObject> Table<T> {
         object: RRef<'_, ()>,
         name: RStr<'_>,
         range: RStr<'_>,
-    ) -> RResult<RVec<AbiPort>, Error> {
+    ) -> AbiResult<RVec<AbiPort>> {
         let this = unsafe { value::<T>(object) };
         guard_call(|| this.services(name.as_str(), range.as_str()).map(RVec::from))
     }
@@ -284,7 +280,7 @@ impl<T: ContextObject> Table<T> {
         kind: u32,
         name: RStr<'_>,
         figure: f64,
-    ) -> RResult<(), Error> {
+    ) -> AbiResult<()> {
         let this = unsafe { value::<T>(object) };
         guard_call(|| this.metric(kind, name.as_str(), figure))
     }

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use abi_stable::prefix_type::WithMetadata;
 use abi_stable::staticref;
-use abi_stable::std_types::RResult;
 
 use super::protocol::{Counts, Passage, release_tally};
 use super::service::AbiPort;
@@ -25,7 +24,7 @@ use super::tally::Tally;
 use super::{SECOND, TIMED};
 use crate::guard::{contain, guard, guard_result};
 use crate::waker::AbiWaker;
-use crate::{Error, ErrorKind, ExtensionInfoRef, RawExtension, Result};
+use crate::{AbiResult, Error, ErrorKind, ExtensionInfoRef, RawExtension, Result};
 
 /// What a host does where something is in the way of a call, or has to be noted about it.
 ///
@@ -476,7 +475,7 @@ impl<T: PortObject, R: PortTarget> Table<T, R> {
         unsafe { Self::shared(port) }.counts.stray();
     }
 
-    unsafe extern "C" fn admit(port: *const (), may_block: bool) -> RResult<u64, Error> {
+    unsafe extern "C" fn admit(port: *const (), may_block: bool) -> AbiResult<u64> {
         let shared = unsafe { Self::shared(port) };
         let set = shared.state.look_again();
         guard_result(|| {

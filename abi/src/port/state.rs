@@ -1,12 +1,11 @@
 //! What a port looks like from outside: a few words that callers read, and a table for the rest.
 
 use abi_stable::StableAbi;
-use abi_stable::std_types::RResult;
 
 use super::sync::{AtomicPtr, AtomicU32, AtomicU64};
 use super::tally::Tally;
-use crate::Error;
 use crate::waker::AbiWaker;
+use crate::{AbiResult, Error};
 
 /// What a caller reads of a port: one cache line.
 #[repr(C, align(64))]
@@ -87,7 +86,7 @@ pub const TIMED: u64 = 1 << 6;
 pub const SECOND: u64 = 1 << 7;
 
 /// Whose turn it is, for a call that is awaited.
-#[repr(u8)]
+#[repr(u64)]
 #[derive(StableAbi)]
 pub enum AbiTurn {
     /// The call goes on.
@@ -113,7 +112,7 @@ pub struct PortVTable {
     pub(super) stray: unsafe extern "C" fn(*const ()),
     /// Asked where the switch is set: whether the call may go on; to decide it may block, if that is
     /// said. A ticket other than 0 has to be given back by `leave`.
-    pub(super) admit: unsafe extern "C" fn(*const (), bool) -> RResult<u64, Error>,
+    pub(super) admit: unsafe extern "C" fn(*const (), bool) -> AbiResult<u64>,
     /// A call that has a ticket, failed, was dropped or was timed has ended: its ticket, outcome, and
     /// nanoseconds or `u64::MAX`.
     pub(super) leave: unsafe extern "C" fn(*const (), u64, u32, u64),
