@@ -81,7 +81,7 @@ fn arguments_at(layout: &'static TypeLayout, depth: usize) -> Vec<&'static TypeL
         ("abi_stable", "Tuple2") => {
             [field(0), field(1)].into_iter().flatten().map(|field| field.layout()).collect()
         }
-        (_, "AbiPoll" | "AbiResult") => first().into_iter().collect(),
+        (_, "AbiPoll" | "AbiResult" | "AbiStarted") => first().into_iter().collect(),
         (_, "AbiFuture") => field(1)
             .and_then(|table| arguments_at(table.layout(), deeper).first().copied())
             .map(|table| arguments_at(table, deeper))

@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -74,7 +75,61 @@ impl<T> From<Result<T>> for AbiPoll<T> {
     }
 }
 
-// SAFETY: `AbiFuture::new` takes only futures that are `Send`.
+/// What came of a future that was polled as soon as it was there. Whoever made it needs no box for it unless it is
+/// pending.
+#[repr(u64)]
+#[derive(StableAbi)]
+#[must_use = "what is pending does nothing until it is awaited"]
+pub enum AbiStarted<'a, T: 'static> {
+    /// Done.
+    Done(T),
+    /// Failed.
+    Failed(Error),
+    /// Not yet: the rest of it. The waker of that poll will be called.
+    Pending(AbiFuture<'a, T>),
+}
+
+impl<'a, T> AbiStarted<'a, T> {
+    /// Polls `future`, inside the panic guard. It crosses only if it is pending then.
+    #[inline]
+    pub fn of<F>(future: F, context: &mut Context<'_>) -> Self
+    where
+        F: Future<Output = Result<T>> + Send + 'a,
+    {
+        let mut future = boxed(future);
+        let result = match guard(|| future.as_mut().poll(context)) {
+            Ok(Poll::Pending) => return Self::Pending(AbiFuture::of_boxed(future)),
+            Ok(Poll::Ready(result)) => result,
+            Err(panic) => Err(panic),
+        };
+        contain(|| drop(future));
+        result.into()
+    }
+
+    /// A future that goes on from there.
+    pub fn into_future(self) -> AbiFuture<'a, T>
+    where
+        T: Send,
+    {
+        match self {
+            Self::Done(value) => AbiFuture::ready(Ok(value)),
+            Self::Failed(error) => AbiFuture::ready(Err(error)),
+            Self::Pending(future) => future,
+        }
+    }
+}
+
+impl<T> From<Result<T>> for AbiStarted<'_, T> {
+    #[inline]
+    fn from(result: Result<T>) -> Self {
+        match result {
+            Ok(value) => Self::Done(value),
+            Err(error) => Self::Failed(error),
+        }
+    }
+}
+
+// SAFETY: `AbiFuture::of_boxed` takes only futures that are `Send`.
 unsafe impl<T> Send for AbiFuture<'_, T> {}
 
 impl<'a, T> AbiFuture<'a, T> {
@@ -84,8 +139,18 @@ impl<'a, T> AbiFuture<'a, T> {
     where
         F: Future<Output = Result<T>> + Send + 'a,
     {
+        Self::of_boxed(boxed(future))
+    }
+
+    #[inline]
+    fn of_boxed<F>(future: Pin<Box<F>>) -> Self
+    where
+        F: Future<Output = Result<T>> + Send + 'a,
+    {
+        // SAFETY: it stays in its box.
+        let future = unsafe { Pin::into_inner_unchecked(future) };
         Self {
-            future: Box::into_raw(Box::new(future)).cast(),
+            future: Box::into_raw(future).cast(),
             vtable: FutureVTableRef(Table::<F, T>::VTABLE.static_as_prefix()),
             _lifetime: PhantomData,
         }
@@ -98,15 +163,21 @@ impl<'a, T> AbiFuture<'a, T> {
     {
         Self::new(std::future::ready(result))
     }
-}
 
-impl<T> Future for AbiFuture<'_, T> {
-    type Output = Result<T>;
+    /// Polls it, for the first time.
+    #[inline]
+    pub fn start(mut self, context: &mut Context<'_>) -> AbiStarted<'a, T> {
+        match self.poll_with(context) {
+            AbiPoll::Done(value) => AbiStarted::Done(value),
+            AbiPoll::Failed(error) => AbiStarted::Failed(error),
+            AbiPoll::Pending => AbiStarted::Pending(self),
+        }
+    }
 
     #[inline]
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
+    fn poll_with(&mut self, context: &Context<'_>) -> AbiPoll<T> {
         if self.future.is_null() {
-            return Poll::Ready(Err(finished()));
+            return AbiPoll::Failed(finished());
         }
         let waker = AbiWaker::lend(context.waker());
         // SAFETY: the table belongs to the future, which is not done; `&mut self` makes the access exclusive.
@@ -114,7 +185,16 @@ impl<T> Future for AbiFuture<'_, T> {
         if !matches!(polled, AbiPoll::Pending) {
             self.future = std::ptr::null_mut();
         }
-        polled.into_poll()
+        polled
+    }
+}
+
+impl<T> Future for AbiFuture<'_, T> {
+    type Output = Result<T>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
+        self.poll_with(context).into_poll()
     }
 }
 
@@ -126,6 +206,15 @@ impl<T> Drop for AbiFuture<'_, T> {
             unsafe { (self.vtable.drop())(self.future) }
         }
     }
+}
+
+/// Puts a future where it can stay. Without memory the program ends, and the future is not dropped: so nobody needs it
+/// at a place of its own before, and it need not be moved from there.
+#[inline]
+fn boxed<F>(future: F) -> Pin<Box<F>> {
+    let future = ManuallyDrop::new(future);
+    let room = Box::new_uninit();
+    Box::into_pin(Box::write(room, ManuallyDrop::into_inner(future)))
 }
 
 #[cold]
@@ -141,7 +230,7 @@ impl<F: Future<Output = Result<T>>, T: 'static> Table<F, T> {
         &WithMetadata::new(FutureVTable { poll: Self::poll, drop: Self::drop });
 
     unsafe extern "C" fn poll(future: *mut (), waker: &AbiWaker) -> AbiPoll<T> {
-        // SAFETY: `AbiFuture::new` put a boxed `F` here, which is never moved out of its box; so pinning it is
+        // SAFETY: `AbiFuture::of_boxed` put a boxed `F` here, which is never moved out of its box; so pinning it is
         // sound.
         let pinned = unsafe { Pin::new_unchecked(&mut *future.cast::<F>()) };
         let polled = waker.with(|waker| guard(|| pinned.poll(&mut Context::from_waker(waker))));
@@ -158,7 +247,7 @@ impl<F: Future<Output = Result<T>>, T: 'static> Table<F, T> {
     }
 
     unsafe extern "C" fn drop(future: *mut ()) {
-        // SAFETY: `AbiFuture::new` made this box; whoever polls or drops the future does this once.
+        // SAFETY: `AbiFuture::of_boxed` had this box; whoever polls or drops the future does this once.
         let future = unsafe { Box::from_raw(future.cast::<F>()) };
         contain(|| drop(future));
     }
@@ -208,6 +297,64 @@ mod tests {
         assert!(poll(&mut waits).is_pending());
         assert_eq!(Arc::strong_count(&held), 2);
         drop(waits);
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+
+    fn start<F>(future: F) -> AbiStarted<'static, usize>
+    where
+        F: Future<Output = Result<usize>> + Send + 'static,
+    {
+        AbiStarted::of(future, &mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn what_a_started_future_holds_is_freed_unless_it_is_pending() {
+        struct PanicsToo(Arc<()>);
+        impl Drop for PanicsToo {
+            fn drop(&mut self) {
+                if Arc::strong_count(&self.0) == 3 {
+                    panic!("while it is dropped")
+                }
+            }
+        }
+        let held = Arc::new(());
+        let given = held.clone();
+        let done = start(async move { Ok(Arc::strong_count(&given)) });
+        assert!(matches!(done, AbiStarted::Done(2)));
+        assert_eq!(Arc::strong_count(&held), 1);
+        let given = held.clone();
+        let panics = start(async move { panic!("with {}", Arc::strong_count(&given)) });
+        assert!(matches!(panics, AbiStarted::Failed(error) if error.is_panic()));
+        assert_eq!(Arc::strong_count(&held), 1);
+        // It is dropped when it has panicked, and not while it does.
+        let (given, other) = (PanicsToo(held.clone()), held.clone());
+        let mut first = true;
+        let twice = start(std::future::poll_fn(move |_| {
+            let _both = (&given, &other);
+            assert!(!std::mem::take(&mut first), "on purpose");
+            Poll::Pending
+        }));
+        assert!(matches!(twice, AbiStarted::Failed(error) if error.message().contains("purpose")));
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+
+    #[test]
+    fn a_started_future_that_is_pending_goes_on_or_is_given_up_elsewhere() {
+        fn once(held: Arc<()>) -> impl Future<Output = Result<usize>> + Send {
+            let mut polled = false;
+            std::future::poll_fn(move |_| match std::mem::replace(&mut polled, true) {
+                false => Poll::Pending,
+                true => Poll::Ready(Ok(Arc::strong_count(&held))),
+            })
+        }
+        let held = Arc::new(());
+        let mut goes_on = start(once(held.clone())).into_future();
+        let answer = std::thread::spawn(move || poll(&mut goes_on));
+        assert!(matches!(answer.join().expect("an answer"), Poll::Ready(Ok(2))));
+        assert_eq!(Arc::strong_count(&held), 1);
+        let given_up = start(once(held.clone()));
+        assert_eq!(Arc::strong_count(&held), 2);
+        std::thread::spawn(move || drop(given_up)).join().expect("it is dropped");
         assert_eq!(Arc::strong_count(&held), 1);
     }
 

@@ -79,7 +79,7 @@ pub use event::{
 pub use extension::{
     ExtensionInfo, ExtensionInfoRef, ExtensionTable, RawExtension, release_shared, retain_shared,
 };
-pub use future::{AbiFuture, AbiPoll, FutureVTable, FutureVTableRef};
+pub use future::{AbiFuture, AbiPoll, AbiStarted, FutureVTable, FutureVTableRef};
 pub use handler::{
     AbiHandler, AbiMiddleware, Chain, HandlerObject, HandlerVTable, HandlerVTableRef,
     MiddlewareObject, MiddlewareVTable, MiddlewareVTableRef, Next, NextVTable, NextVTableRef,
@@ -91,9 +91,9 @@ pub use plugin::{
     AbiHealth, AbiPlugin, PluginObject, PluginVTable, PluginVTableRef, health_status,
 };
 pub use port::{
-    AbiPort, AbiTurn, Answering, Awaited, Begun, Inside, Ongoing, PortObject, PortOwner, PortState,
-    PortTarget, PortVTable, PortVTableRef, QUEUED, Queued, SAMPLE, SECOND, Spare, TIMED, Tally,
-    Within, outcome, switch,
+    AbiPort, AbiTurn, Answering, Awaited, Begun, Inside, Ongoing, Outset, PortObject, PortOwner,
+    PortState, PortTarget, PortVTable, PortVTableRef, QUEUED, Queued, SAMPLE, SECOND, Spare, TIMED,
+    Tally, Within, outcome, switch,
 };
 pub use request::{Request, RequestBuilder};
 pub use response::Response;

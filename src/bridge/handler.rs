@@ -1,11 +1,17 @@
 //! Handlers, middleware, event handlers and tasks on their way out. On the way in, the objects
 //! that cross are called directly: their futures are boxed already.
 
-use hotshoe_abi::{AbiFuture, EventHandlerObject, HandlerObject, MiddlewareObject, TaskObject};
+use std::future::Future;
+use std::task::Context;
+
+use hotshoe_abi::{
+    AbiFuture, AbiStarted, EventHandlerObject, HandlerObject, MiddlewareObject, TaskObject,
+};
 
 use super::Scope;
+use super::scope::Scoped;
 use crate::contract::{
-    Call, Event, EventHandler, Middleware, Next, Request, RequestHandler, Response, Task,
+    Call, Event, EventHandler, Middleware, Next, Request, RequestHandler, Response, Result, Task,
 };
 
 /// A contributed object with the instance it belongs to.
@@ -25,7 +31,24 @@ impl<T: RequestHandler> HandlerObject for Exported<T> {
 
 impl<T: Middleware> MiddlewareObject for Exported<T> {
     fn handle(&self, request: Request, next: Next) -> AbiFuture<'_, Response> {
-        AbiFuture::new(self.scope.wrap(async move { self.object.handle(request, next).await }))
+        AbiFuture::new(self.pass(request, next))
+    }
+
+    #[inline]
+    fn start(
+        &self,
+        request: Request,
+        next: Next,
+        context: &mut Context<'_>,
+    ) -> AbiStarted<'_, Response> {
+        AbiStarted::of(self.pass(request, next), context)
+    }
+}
+
+impl<T: Middleware> Exported<T> {
+    #[inline]
+    fn pass(&self, request: Request, next: Next) -> Scoped<impl Future<Output = Result<Response>>> {
+        self.scope.wrap(async move { self.object.handle(request, next).await })
     }
 }
 

@@ -41,26 +41,28 @@ impl Scope {
 
     /// Runs `f` as this instance.
     pub(crate) fn run<T>(self, f: impl FnOnce() -> T) -> T {
-        let _entered = self.enter();
-        f()
+        // Looked up once: in a loaded library that is a call. It has no destructor, so it is always there.
+        CURRENT.with(|current| {
+            let _entered = Entered { current, outer: current.replace(Some(self.0)) };
+            f()
+        })
     }
 
     /// Polls `future` as this instance.
     pub(crate) fn wrap<F: Future>(self, future: F) -> Scoped<F> {
         Scoped { scope: self, future }
     }
-
-    fn enter(self) -> Entered {
-        Entered(CURRENT.try_with(|current| current.replace(Some(self.0))).ok().flatten())
-    }
 }
 
 /// Puts the outer instance back, also when a panic passes.
-struct Entered(Option<&'static str>);
+struct Entered<'a> {
+    current: &'a Cell<Option<&'static str>>,
+    outer: Option<&'static str>,
+}
 
-impl Drop for Entered {
+impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        let _ = CURRENT.try_with(|current| current.set(self.0));
+        self.current.set(self.outer);
     }
 }
 
@@ -74,10 +76,10 @@ impl<F: Future> Future for Scoped<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let _entered = self.scope.enter();
+        let scope = self.scope;
         // SAFETY: `future` is structurally pinned: never moved out, and `Scoped` has no `Drop` and
         // no `Unpin` of its own.
         let future = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
-        future.poll(context)
+        scope.run(|| future.poll(context))
     }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Context;
 use std::time::Duration;
 
-use hotshoe_abi::{AbiFuture, AbiHandler, AbiMiddleware, Chain, outcome};
+use hotshoe_abi::{AbiFuture, AbiHandler, AbiMiddleware, AbiStarted, Chain, Outset, outcome};
 use smallvec::SmallVec;
 
 use super::guard::{AsItIs, Link, LinkClock, LinkState, Watching};
@@ -175,7 +176,7 @@ impl Way {
         let Self(links) = self;
         match links.get(0) {
             None => links.end(request).await,
-            Some(link) if !link.is_guarded() => links.pass(0, request).await,
+            Some(link) if !link.is_guarded() => links.pass_through(0, request).await,
             // In one all the same, so that the others keep no room for it.
             Some(_) => links.run(0, request).await,
         }
@@ -190,28 +191,45 @@ impl Chain for Links {
                 if let Some(link) = link {
                     link.passes_on();
                 }
-                match self.get(position) {
-                    Some(link) if !link.is_guarded() => {
-                        AbiFuture::new(self.pass(position, request))
-                    }
-                    _ => self.run_rest(position, request, AsItIs),
+                self.run_rest(position, request, AsItIs)
+            }
+        }
+    }
+
+    #[inline]
+    fn start(
+        self: Arc<Self>,
+        position: usize,
+        request: Request,
+        context: &mut Context<'_>,
+    ) -> AbiStarted<'static, Response> {
+        match (self.before(position), self.get(position)) {
+            (Some(before), Some(link)) if !before.is_guarded() && !link.is_guarded() => {
+                before.passes_on();
+                match self.pass(position, request, context) {
+                    Outset::Answered(answer) => answer.into(),
+                    Outset::UnderWay(passed) => AbiStarted::Pending(AbiFuture::new(passed)),
                 }
             }
+            _ => self.run(position, request).start(context),
         }
     }
 }
 
 impl Links {
+    #[inline]
     fn get(&self, at: usize) -> Option<Link<'_>> {
         Some(Link::new(self.line.get(at)?, self.states.get(at)?))
     }
 
     /// A link that is there.
+    #[inline]
     pub(super) fn link(&self, at: usize) -> Link<'_> {
         Link::new(&self.line[at], &self.states[at])
     }
 
     /// The link before `position`.
+    #[inline]
     fn before(&self, position: usize) -> Option<Link<'_>> {
         self.get(position.wrapping_sub(1))
     }
@@ -249,9 +267,7 @@ impl Links {
             }),
             Some(link) => match link.passing() {
                 // Not before it is polled: from then on somebody else's time counts.
-                Passing::Plain => {
-                    watching.watch(move || async move { self.pass(position, request).await })
-                }
+                Passing::Plain => watching.watch(move || self.pass_through(position, request)),
                 Passing::Guarded => watching.watch(move || async move {
                     let mut answer = self.pass_guarded(position, request).await;
                     self.passed_on(position, &mut answer);
@@ -272,6 +288,7 @@ impl Links {
     }
 
     /// The same where it is known how that ended.
+    #[inline]
     pub(super) fn passed_on_as(&self, position: usize, answer: &mut Result<Response>, ended: u32) {
         if let Some(link) = self.before(position) {
             link.passed_on(answer, ended);
@@ -310,6 +327,7 @@ impl Links {
 }
 
 /// How a request ended, by its answer: one that says that the plugin failed is no success.
+#[inline]
 pub(super) fn answered(answer: &Result<Response>) -> u32 {
     match answer {
         Ok(response) if response.status() >= 500 => outcome::failed(ErrorKind::Other),

@@ -63,6 +63,7 @@ struct Failed {
 
 impl LinkState {
     /// That of one middleware; `others` of its pool may stand in for it, one after the other.
+    #[inline]
     pub(super) fn new(entry: &MiddlewareEntry, others: Vec<Arc<MiddlewareEntry>>) -> Self {
         let guarded = entry.passing != Passing::Plain || !others.is_empty();
         let guard = guarded.then(|| Box::new(Guard { others, ..Guard::default() }));
@@ -71,10 +72,12 @@ impl LinkState {
 }
 
 impl<'a> Link<'a> {
+    #[inline]
     pub(super) fn new(first: &'a Arc<MiddlewareEntry>, state: &'a LinkState) -> Self {
         Self { first, state }
     }
 
+    #[inline]
     pub(super) fn entry(self) -> &'a Arc<MiddlewareEntry> {
         let Some(guard) = &self.state.guard else { return self.first };
         match guard.chosen.load(Ordering::Acquire) {
@@ -107,6 +110,7 @@ impl<'a> Link<'a> {
     }
 
     /// Whether there is more to do about it than to hand on its answer.
+    #[inline]
     pub(super) fn is_guarded(self) -> bool {
         self.state.guard.is_some()
     }
@@ -121,6 +125,7 @@ impl<'a> Link<'a> {
     }
 
     /// What comes after it is about to be called.
+    #[inline]
     pub(super) fn passes_on(self) {
         self.state.after.store(UNDER_WAY, Ordering::Release);
     }
@@ -145,6 +150,7 @@ impl<'a> Link<'a> {
     }
 
     /// What comes after it has answered.
+    #[inline]
     pub(super) fn passed_on(self, answer: &mut Result<Response>, ended: u32) {
         if self.is_guarded() && self.is_open() {
             self.keep(answer);
@@ -170,6 +176,7 @@ impl<'a> Link<'a> {
         self.own(answered(answer))
     }
 
+    #[inline]
     pub(super) fn own(self, ended: u32) -> u32 {
         let of_others = match self.state.after.load(Ordering::Acquire) {
             NOT_YET | outcome::DONE => false,

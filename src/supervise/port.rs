@@ -4,10 +4,11 @@ use std::any::Any;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Context;
 
 use hotshoe_abi::{
-    AbiFuture, AbiPort, Answering, Ongoing, PortOwner, PortTarget, RawExtension, Spare, Within,
-    outcome,
+    AbiFuture, AbiPort, AbiStarted, Answering, Ongoing, Outset, PortOwner, PortTarget,
+    RawExtension, Spare, Within, outcome,
 };
 
 use super::balance::{Fitness, Inside, Standing};
@@ -52,15 +53,21 @@ impl<R: PortTarget> Port<R> {
         self.0.start(call, ended)
     }
 
-    /// The same with nothing borrowed.
+    /// The same with nothing borrowed, as far as that goes at once.
     ///
     /// # Errors
     /// Whatever is in the way of the call.
-    pub(crate) fn set_out<A, C>(&self, call: C) -> Result<Ongoing<R, A, C>>
+    #[inline]
+    pub(crate) fn set_out<A, C>(
+        &self,
+        call: C,
+        context: &mut Context<'_>,
+        ended: impl FnOnce(&Result<A>) -> u32,
+    ) -> Result<Outset<A, Ongoing<R, A, C>>>
     where
-        C: for<'x> FnOnce(&'x R) -> AbiFuture<'x, A> + 'static,
+        C: for<'x> FnOnce(&'x R, &mut Context<'_>) -> AbiStarted<'x, A> + 'static,
     {
-        self.0.begin(call)
+        self.0.begin(call, context, ended)
     }
 
     /// The answer to a call.

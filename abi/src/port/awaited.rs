@@ -120,16 +120,23 @@ impl Awaited {
                 });
                 Poll::Ready(answer)
             }
-            Poll::Pending => {
-                if !self.asks && self.port.state().limit.load(Ordering::Relaxed) != u64::MAX {
-                    self.asks = true;
-                    if let AbiTurn::Over(error) = self.turn(context) {
-                        return Poll::Ready(self.give_up(future, error));
-                    }
-                }
-                Poll::Pending
+            Poll::Pending => self.poll_limit(context, future),
+        }
+    }
+
+    /// What is awaited is pending: whether the call may take that long.
+    pub(super) fn poll_limit<F, T>(
+        &mut self,
+        context: &mut Context<'_>,
+        future: &mut Option<F>,
+    ) -> Poll<Result<T>> {
+        if !self.asks && self.port.state().limit.load(Ordering::Relaxed) != u64::MAX {
+            self.asks = true;
+            if let AbiTurn::Over(error) = self.turn(context) {
+                return Poll::Ready(self.give_up(future, error));
             }
         }
+        Poll::Pending
     }
 
     #[cold]

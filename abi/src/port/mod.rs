@@ -37,7 +37,7 @@ mod tally;
 pub use answering::{Answering, Within};
 pub use awaited::Awaited;
 pub use enter::SAMPLE;
-pub use ongoing::Ongoing;
+pub use ongoing::{Ongoing, Outset};
 pub use owner::{PortObject, PortOwner, PortTarget, Spare};
 pub use service::{AbiPort, Begun, Inside, Queued};
 pub use state::{
