@@ -9,7 +9,7 @@ use hotshoe_abi::{AbiFuture, AbiHandler, AbiMiddleware, AbiStarted, Chain, Outse
 use smallvec::SmallVec;
 
 use super::guard::{AsItIs, Link, LinkClock, LinkState, Watching};
-use super::routes::Matched;
+use super::routes::{Matched, Params};
 use super::table::{Line, Table};
 use crate::config::FailurePolicy;
 use crate::contract::{ErrorKind, Request, Response, Result};
@@ -165,10 +165,15 @@ pub(super) struct Way(Arc<Links>);
 
 impl Way {
     /// Finds the route, and the middleware for its path: one that rewrites the path changes
-    /// neither.
-    pub(super) fn of(request: &mut Request, table: &Table, adopt: Option<Adopt>) -> Self {
-        let (end, line, states) = table.way(request);
-        Self(Arc::new(Links { line, states, end, adopt }))
+    /// neither. With the path's parameters.
+    pub(super) fn of(
+        method: &str,
+        path: &str,
+        table: &Table,
+        adopt: Option<Adopt>,
+    ) -> (Self, Params) {
+        let (end, params, line, states) = table.way(method, path);
+        (Self(Arc::new(Links { line, states, end, adopt })), params)
     }
 
     /// Runs the chain. Its beginning needs no box: nothing is before it that crosses.

@@ -7,16 +7,20 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use ::http::request::Parts;
+use ::http::uri::PathAndQuery;
 use ::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use super::ids::RequestId;
 use super::names::{header_name, value_of};
-use super::{Gateway, HandlerEntry};
+use super::routes::Params;
+use super::{Gateway, HandlerEntry, failure};
 use crate::contract::{
     Body, BodyStream, Call, Error, ErrorKind, HeaderPair, Request, RequestParts, Response,
     ResponseParts, Result,
@@ -59,15 +63,52 @@ where
     }
 
     fn call(&mut self, request: ::http::Request<B>) -> Self::Future {
-        let gateway = self.gateway.clone();
         let (parts, body) = request.into_parts();
-        let call = self.call.as_ref().map_or_else(Call::none, |call| call(&parts));
-        let request = import(parts, body, call);
-        Box::pin(async move { Ok(export(gateway.respond_for(request, Some(adopt)).await)) })
+        let gateway = self.gateway.clone();
+        let caller = Caller::new(gateway.ids.next(), self.call.as_ref().map(|call| call(&parts)));
+        let (way, params) = gateway.way(parts.method.as_str(), parts.uri.path(), Some(adopt));
+        // What a failure needs of the request, which is gone by then: shares of it.
+        let (method, target) = (parts.method.clone(), parts.uri.path_and_query().cloned());
+        let by = caller.clone();
+        let request = import(parts, params, body, caller);
+        Box::pin(async move {
+            let answer = gateway.pass(way, request, by.remaining()).await;
+            Ok(export(answer.unwrap_or_else(|error| {
+                let path = target.as_ref().map_or("", PathAndQuery::path);
+                failure(&error, method.as_str(), path, by.call())
+            })))
+        })
     }
 }
 
-fn import<B>(parts: Parts, body: B, call: Call) -> Request
+/// Who calls, as the application tells it. Where it tells nothing the call has only an id, and is made for
+/// the first who asks.
+#[derive(Clone)]
+struct Caller {
+    id: RequestId,
+    call: OnceLock<Call>,
+}
+
+impl Caller {
+    fn new(id: RequestId, told: Option<Call>) -> Self {
+        let with_id = |call: Call| match call.request_id() {
+            Some(_) => call,
+            None => call.edit().request_id(id.text()).build(),
+        };
+        Self { id, call: told.map(with_id).map_or_else(OnceLock::new, OnceLock::from) }
+    }
+
+    fn call(&self) -> &Call {
+        self.call.get_or_init(|| Call::builder().request_id(self.id.text()).build())
+    }
+
+    /// How long an answer is wanted, if that was told.
+    fn remaining(&self) -> Option<Duration> {
+        self.call.get().and_then(Call::remaining)
+    }
+}
+
+fn import<B>(parts: Parts, params: Params, body: B, caller: Caller) -> Request
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: std::error::Error + 'static,
@@ -76,7 +117,7 @@ where
         Some(0) => Body::empty(),
         _ => Body::stream(Incoming(Box::pin(body))),
     };
-    Request::from_parts(HttpRequest { parts, params: Vec::new(), call, body })
+    Request::from_parts(HttpRequest { parts, params, caller, body })
 }
 
 fn adopt(mut response: Response, entry: &Arc<HandlerEntry>) -> Response {
@@ -214,8 +255,8 @@ impl ResponseParts for HttpResponse {
 /// The `http` crate's parts behind a request.
 struct HttpRequest {
     parts: Parts,
-    params: Vec<(String, String)>,
-    call: Call,
+    params: Params,
+    caller: Caller,
     body: Body,
 }
 
@@ -277,11 +318,11 @@ impl RequestParts for HttpRequest {
     }
 
     fn call(&self) -> &Call {
-        &self.call
+        self.caller.call()
     }
 
     fn set_call(&mut self, call: Call) {
-        self.call = call;
+        self.caller.call = call.into();
     }
 
     fn body_len(&self) -> Option<u64> {
@@ -379,6 +420,7 @@ impl http_body::Body for HttpBody {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ids::RequestIds;
     use super::*;
 
     struct NoBody;
@@ -395,10 +437,34 @@ mod tests {
         }
     }
 
+    fn caller() -> Caller {
+        Caller::new(RequestIds::default().next(), None)
+    }
+
+    #[test]
+    fn whoever_asks_for_an_id_is_told_the_same_one() {
+        let caller = caller();
+        let (early, late) = (caller.clone(), caller.clone());
+        assert!(early.call().request_id().is_some_and(|id| !id.is_empty()));
+        assert_eq!(early.call().request_id(), caller.call().request_id());
+        assert_eq!(early.call().request_id(), late.call().request_id());
+    }
+
+    #[test]
+    fn a_call_that_the_application_told_keeps_its_id_or_gets_one() {
+        let with = |call: Call| Caller::new(RequestIds::default().next(), Some(call));
+        let told = with(Call::builder().request_id("theirs").build());
+        assert_eq!(told.call().request_id(), Some("theirs"));
+        let user = with(Call::builder().user("456", ["admin"]).build());
+        assert_eq!(user.call().user_id(), Some("456"));
+        assert!(user.call().request_id().is_some());
+        assert_eq!(user.clone().call().request_id(), user.call().request_id());
+    }
+
     #[test]
     fn a_plugin_that_adds_headers_without_end_is_not_the_end_of_the_program() {
         let (parts, ()) = ::http::Request::new(()).into_parts();
-        let mut request = import(parts, NoBody, Call::none());
+        let mut request = import(parts, Params::new(), NoBody, caller());
         let mut response = Response::new(200);
         for number in 0..40_000 {
             request.append_header(&format!("x-{number}"), "1");
@@ -411,7 +477,7 @@ mod tests {
     #[test]
     fn parts_come_back_out_wherever_they_went_in() {
         let (parts, ()) = ::http::Request::new(()).into_parts();
-        let request = import(parts, NoBody, Call::none());
+        let request = import(parts, Params::new(), NoBody, caller());
         assert!(request.into_parts::<HttpRequest>().is_ok());
     }
 }

@@ -8,6 +8,7 @@ mod ferry;
 mod guard;
 #[cfg(feature = "tower")]
 mod http;
+mod ids;
 #[cfg(feature = "tower")]
 mod names;
 mod pass;
@@ -19,19 +20,19 @@ mod table;
 pub use self::http::{GatewayService, HttpBody};
 use chain::{Adopt, Way, answered};
 pub(crate) use chain::{HandlerEntry, MiddlewareEntry, Passing};
+use ids::RequestIds;
+use routes::Params;
 pub(crate) use routes::{Entries, Routes};
 use table::Table;
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use hotshoe_abi::plain::Line;
 use parking_lot::Mutex;
-use smallvec::SmallVec;
 
-use crate::contract::{Error, ErrorKind, Request, Response, Result};
+use crate::contract::{Call, Error, ErrorKind, Request, Response, Result};
 use crate::replay::{Recorder, Track};
 use crate::runtime::Timekeeper;
 
@@ -43,34 +44,14 @@ pub(crate) struct Gateway {
     ids: RequestIds,
 }
 
-/// Request ids: a random number of this host, and one that counts up.
-struct RequestIds {
-    /// With a hyphen behind it.
-    host: String,
-    count: AtomicU64,
-}
-
-impl RequestIds {
-    fn new() -> Self {
-        let host = RandomState::new().hash_one(std::process::id());
-        Self { host: format!("{host:016x}-"), count: AtomicU64::new(0) }
-    }
-
-    /// Each request needs one, and `format!` would take longer than all routing.
-    fn next(&self) -> String {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        let digits = count.checked_ilog(16).unwrap_or_default() + 1;
-        let mut id = String::with_capacity(self.host.len() + digits as usize);
-        id.push_str(&self.host);
-        let digit = |at| char::from_digit((count >> (4 * at) & 0xf) as u32, 16);
-        id.extend((0..digits).rev().filter_map(digit));
-        id
-    }
-}
-
 impl Gateway {
     pub(crate) fn new(time: Timekeeper) -> Self {
-        Self { draft: Mutex::default(), current: ArcSwap::default(), time, ids: RequestIds::new() }
+        Self {
+            draft: Mutex::default(),
+            current: ArcSwap::default(),
+            time,
+            ids: RequestIds::default(),
+        }
     }
 
     /// Changes the routes to be; in force after the next [`publish`](Self::publish).
@@ -128,13 +109,20 @@ impl Gateway {
     /// What the handler reports, and middleware that refuses the request; [`ErrorKind::Unavailable`] if
     /// middleware could not answer; [`ErrorKind::Timeout`] at the call's deadline, and when the handler
     /// has taken `call_timeout`.
-    pub(crate) async fn handle(&self, request: Request) -> Result<Response> {
-        self.handle_for(request, None).await
+    pub(crate) async fn handle(&self, mut request: Request) -> Result<Response> {
+        let (way, params) = self.way(request.method(), request.path(), None);
+        params.iter().for_each(|(name, value)| request.add_param(name, value));
+        let limit = request.call().remaining();
+        self.pass(way, request, limit).await
     }
 
-    async fn handle_for(&self, mut request: Request, adopt: Option<Adopt>) -> Result<Response> {
-        let way = Way::of(&mut request, &self.current.load(), adopt);
-        match request.call().remaining() {
+    /// The way of a request from here on, and the path's parameters.
+    fn way(&self, method: &str, path: &str, adopt: Option<Adopt>) -> (Way, Params) {
+        Way::of(method, path, &self.current.load(), adopt)
+    }
+
+    async fn pass(&self, way: Way, request: Request, limit: Option<Duration>) -> Result<Response> {
+        match limit {
             None => way.run(request).await,
             // In a box, so that requests without a deadline keep no room for it.
             limit => {
@@ -147,43 +135,34 @@ impl Gateway {
     /// [`handle`](Self::handle), with errors turned into responses.
     ///
     /// A request without an id gets one, so that all that is logged about it can be found.
-    pub(crate) async fn respond(&self, request: Request) -> Response {
-        self.respond_for(request, None).await
-    }
-
-    /// [`respond`](Self::respond) for whoever sends responses of a kind of its own.
-    async fn respond_for(&self, mut request: Request, adopt: Option<Adopt>) -> Response {
+    pub(crate) async fn respond(&self, mut request: Request) -> Response {
         if request.call().request_id().is_none() {
-            let call = request.call().edit().request_id(self.ids.next()).build();
+            let call = request.call().edit().request_id(self.ids.next().text()).build();
             request.set_call(call);
         }
-        // What a failure needs of the request, which is gone by then: a share, and one copy of both texts,
-        // for which there mostly is room here.
+        // What a failure needs of the request, which is gone by then.
         let call = request.call().clone();
-        let method = request.method().len();
-        let mut target = SmallVec::<[u8; 64]>::from_slice(request.method().as_bytes());
-        target.extend_from_slice(request.path().as_bytes());
-        match self.handle_for(request, adopt).await {
-            Ok(response) => response,
-            Err(error) => {
-                let status = status_of(error.kind());
-                let (method, path) = target.split_at(method);
-                let (method, path) =
-                    (String::from_utf8_lossy(method), String::from_utf8_lossy(path));
-                let (method, path) = (Line(&method), Line(&path));
-                let id = call.request_id().unwrap_or_default();
-                if status >= 500 {
-                    tracing::error!(%method, %path, request_id = id, error = %error, "a request failed");
-                } else {
-                    tracing::debug!(%method, %path, request_id = id, error = %error, "a request was refused");
-                }
-                // What went wrong inside is for the log; a client learns the kind.
-                let mut response = Response::text(status, format!("{}\n", error.kind().as_str()));
-                response.set_header("x-request-id", id);
-                response
-            }
-        }
+        let (method, path) = (request.method().to_owned(), request.path().to_owned());
+        let answer = self.handle(request).await;
+        answer.unwrap_or_else(|error| failure(&error, &method, &path, &call))
     }
+}
+
+/// The answer to a request that failed, which is logged.
+#[cold]
+fn failure(error: &Error, method: &str, path: &str, call: &Call) -> Response {
+    let status = status_of(error.kind());
+    let (method, path) = (Line(method), Line(path));
+    let id = call.request_id().unwrap_or_default();
+    if status >= 500 {
+        tracing::error!(%method, %path, request_id = id, error = %error, "a request failed");
+    } else {
+        tracing::debug!(%method, %path, request_id = id, error = %error, "a request was refused");
+    }
+    // What went wrong inside is for the log; a client learns the kind.
+    let mut response = Response::text(status, format!("{}\n", error.kind().as_str()));
+    response.set_header("x-request-id", id);
+    response
 }
 
 /// The HTTP status that fits a kind of error.

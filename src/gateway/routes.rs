@@ -118,6 +118,9 @@ pub(crate) struct Entries {
     pub(crate) middleware: Vec<Arc<MiddlewareEntry>>,
 }
 
+/// What stood in a path where its pattern has parameters, by their names.
+pub(super) type Params = Vec<(String, String)>;
+
 /// Where a request ends.
 pub(super) enum Matched {
     Handler(Arc<HandlerEntry>),
@@ -389,7 +392,9 @@ impl Routes {
         instance: &str,
         request: &mut Request,
     ) -> Option<Arc<HandlerEntry>> {
-        self.find(request).0.by(instance).cloned()
+        let (matched, params, _) = self.find(request.method(), request.path());
+        params.iter().for_each(|(name, value)| request.add_param(name, value));
+        matched.by(instance).cloned()
     }
 
     /// Whether each middleware applies to all paths of a pattern or to none of them, and those that do. None
@@ -409,32 +414,25 @@ impl Routes {
         self.numbers.capacity()
     }
 
-    /// Finds the handler of a request and puts the path's parameters into it. With whoever else answers such
-    /// paths.
-    pub(super) fn find(&self, request: &mut Request) -> (Matched, Option<&Methods>) {
-        let Ok(found) = self.paths.at(request.path()) else { return (Matched::Nothing, None) };
+    /// Finds the handler of a request. With the path's parameters, and whoever else answers such paths.
+    pub(super) fn find(&self, method: &str, path: &str) -> (Matched, Params, Option<&Methods>) {
+        let Ok(found) = self.paths.at(path) else { return (Matched::Nothing, Vec::new(), None) };
         let methods = &**found.value;
         let entry = methods
             .by_name
-            .get(request.method())
-            .or_else(|| if request.method() == "HEAD" { methods.by_name.get("GET") } else { None })
+            .get(method)
+            .or_else(|| if method == "HEAD" { methods.by_name.get("GET") } else { None })
             .or_else(|| methods.by_name.get("*"));
         let Some(entry) = entry else {
             let allowed: Vec<&str> = methods.by_name.keys().map(String::as_str).collect();
-            return (Matched::OtherMethods(allowed.join(", ")), Some(methods));
+            return (Matched::OtherMethods(allowed.join(", ")), Vec::new(), Some(methods));
         };
         let matched = match entry {
             Route::One(entry) => Matched::Handler(entry.clone()),
             Route::Pool(pool) => Matched::Pool(pool.clone()),
         };
-        let params: Vec<(&str, String)> = found
-            .params
-            .iter()
-            .map(|(name, value)| (name, percent_decode_str(value).decode_utf8_lossy().into_owned()))
-            .collect();
-        for (name, value) in params {
-            request.add_param(name, &value);
-        }
-        (matched, Some(methods))
+        let decoded = |value| percent_decode_str(value).decode_utf8_lossy().into_owned();
+        let params = found.params.iter().map(|(name, value)| (name.to_owned(), decoded(value)));
+        (matched, params.collect(), Some(methods))
     }
 }

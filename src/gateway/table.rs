@@ -4,8 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::chain::{MiddlewareEntry, States};
 use super::guard::LinkState;
-use super::routes::{Matched, Routes};
-use crate::contract::Request;
+use super::routes::{Matched, Params, Routes};
 
 /// The middleware that a request passes.
 pub(super) type Line = Arc<[Arc<MiddlewareEntry>]>;
@@ -29,9 +28,9 @@ impl Table {
         &self.routes
     }
 
-    /// Where a request ends, and which middleware it passes.
-    pub(super) fn way(&self, request: &mut Request) -> (Matched, Line, States) {
-        let (end, methods) = self.routes.find(request);
+    /// Where a request ends, and which middleware it passes. With the path's parameters.
+    pub(super) fn way(&self, method: &str, path: &str) -> (Matched, Params, Line, States) {
+        let (end, params, methods) = self.routes.find(method, path);
         let known = methods.and_then(|methods| {
             let line = self.lines[methods.number].get_or_init(|| {
                 let middleware = self.routes.middleware_for_all(&methods.pattern)?;
@@ -41,16 +40,16 @@ impl Table {
         });
         if let Some(line) = known {
             let states = line.iter().map(|entry| LinkState::new(entry, Vec::new())).collect();
-            return (end, line, states);
+            return (end, params, line, states);
         }
         let (line, states): (Vec<_>, States) = self
             .routes
-            .middleware_for(request.path())
+            .middleware_for(path)
             .map(|(entry, others)| {
                 let state = LinkState::new(&entry, others);
                 (entry, state)
             })
             .unzip();
-        (end, line.into(), states)
+        (end, params, line.into(), states)
     }
 }
