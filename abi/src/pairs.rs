@@ -5,6 +5,8 @@ use std::str::from_utf8;
 /// Many short texts, all in one buffer: an allocation for each would be most of what they cost.
 #[derive(Default)]
 pub(crate) struct Pairs {
+    /// Before all others, if the program itself has its text.
+    first: Option<(&'static str, &'static str)>,
     text: Vec<u8>,
     entries: Vec<Entry>,
 }
@@ -17,13 +19,24 @@ struct Entry {
 }
 
 impl Pairs {
+    /// One pair of the program itself, in lower case; allocates nothing.
+    pub(crate) const fn of(name: &'static str, value: &'static str) -> Self {
+        Self { first: Some((name, value)), text: Vec::new(), entries: Vec::new() }
+    }
+
     /// The first value of a name, in whichever case.
     pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
-        let mut all = self.entries.iter().map(|entry| self.parts(entry));
+        let first = self.first.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let mut all = first.chain(self.entries.iter().map(|entry| self.parts(entry)));
         all.find(|(own, _)| own.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
     }
 
     pub(crate) fn at(&self, index: usize) -> Option<(&str, &[u8])> {
+        let index = match (self.first, index) {
+            (Some((name, value)), 0) => return Some((name, value.as_bytes())),
+            (Some(_), index) => index - 1,
+            (None, index) => index,
+        };
         let (name, value) = self.parts(self.entries.get(index)?);
         Some((text(name), value))
     }
@@ -44,6 +57,7 @@ impl Pairs {
     }
 
     fn remove_those(&mut self, is_one: impl Fn(&[u8]) -> bool) {
+        self.first = self.first.filter(|(name, _)| !is_one(name.as_bytes()));
         let mut names = self.entries.iter().map(|entry| self.parts(entry).0);
         let Some(first) = names.position(&is_one) else { return };
         // What stays moves together.
@@ -60,10 +74,10 @@ impl Pairs {
     }
 
     pub(crate) fn append(&mut self, name: &str, value: &[u8]) {
-        if self.entries.is_empty() {
+        if self.entries.capacity() == 0 {
             // Enough for most.
-            self.entries.reserve(8);
-            self.text.reserve(256);
+            self.entries = Vec::with_capacity(8);
+            self.text = Vec::with_capacity(256);
         }
         let entry = Entry { start: self.text.len(), name: name.len(), value: value.len() };
         self.text.extend_from_slice(name.as_bytes());
@@ -106,6 +120,18 @@ mod tests {
         assert_eq!(pairs.at(100), None);
         assert_eq!(pairs.get("N7"), Some(b"v7".as_slice()));
         assert_eq!(pairs.get("n"), None);
+    }
+
+    #[test]
+    fn a_pair_of_the_program_is_the_first_until_it_is_removed() {
+        let mut pairs = Pairs::of("a", "1");
+        pairs.append("b", b"2");
+        pairs.append("a", b"3");
+        assert_eq!(all(&pairs), [("a", "1"), ("b", "2"), ("a", "3")]);
+        assert_eq!(pairs.get("A"), Some(b"1".as_slice()));
+        assert_eq!(pairs.get("b"), Some(b"2".as_slice()));
+        pairs.remove("A");
+        assert_eq!(all(&pairs), [("b", "2")]);
     }
 
     #[test]

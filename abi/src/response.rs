@@ -29,6 +29,9 @@ pub struct Response {
     vtable: ResponseVTableRef,
 }
 
+const TEXT: Pairs = Pairs::of("content-type", "text/plain; charset=utf-8");
+const JSON: Pairs = Pairs::of("content-type", "application/json");
+
 type Pair<'a, T> = ROption<Tuple2<RStr<'a>, T>>;
 
 #[repr(C)]
@@ -60,24 +63,21 @@ unsafe impl Sync for Response {}
 impl Response {
     /// An empty response with this HTTP status.
     pub fn new(status: u16) -> Self {
-        Self::from_parts(PlainResponse {
-            status,
-            headers: Pairs::default(),
-            metadata: Pairs::default(),
-            body: Body::empty(),
-        })
+        Self::plain(status, Pairs::default(), Body::empty())
     }
 
     /// A response of plain text.
     pub fn text(status: u16, text: impl Into<String>) -> Self {
-        Self::new(status)
-            .with_header("content-type", "text/plain; charset=utf-8")
-            .with_body(text.into())
+        Self::plain(status, TEXT, text.into().into())
     }
 
     /// A response of JSON text.
     pub fn json(status: u16, json: impl Into<String>) -> Self {
-        Self::new(status).with_header("content-type", "application/json").with_body(json.into())
+        Self::plain(status, JSON, json.into().into())
+    }
+
+    fn plain(status: u16, headers: Pairs, body: Body) -> Self {
+        Self::from_parts(PlainResponse { status, headers, metadata: Pairs::default(), body })
     }
 
     /// A response over any type that answers for one.

@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use ::http::header::InvalidHeaderValue;
 use ::http::request::Parts;
 use ::http::uri::PathAndQuery;
 use ::http::{HeaderMap, HeaderValue, StatusCode};
@@ -158,17 +159,28 @@ fn headers_of(response: &Response) -> HeaderMap {
     headers
 }
 
+/// What most responses say of themselves is neither checked nor copied.
+fn header_value(value: &[u8]) -> Result<HeaderValue, InvalidHeaderValue> {
+    const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+    const JSON: HeaderValue = HeaderValue::from_static("application/json");
+    match value {
+        b"text/plain; charset=utf-8" => Ok(TEXT),
+        b"application/json" => Ok(JSON),
+        value => HeaderValue::from_bytes(value),
+    }
+}
+
 /// A header that is none was a plugin's mistake; the rest is still worth sending. Nor is one that is too many:
 /// beyond some ten thousand there is no place for more.
 fn append(headers: &mut HeaderMap, name: &str, value: &[u8]) {
-    if let (Some(name), Ok(value)) = (header_name(name), HeaderValue::from_bytes(value)) {
+    if let (Some(name), Ok(value)) = (header_name(name), header_value(value)) {
         let _ = headers.try_append(name, value);
     }
 }
 
 fn set(headers: &mut HeaderMap, name: &str, value: &[u8]) {
     let Some(name) = header_name(name) else { return };
-    match HeaderValue::from_bytes(value) {
+    match header_value(value) {
         Ok(value) => {
             let _ = headers.try_insert(name, value);
         }
