@@ -8,8 +8,9 @@ use std::time::Duration;
 use hotshoe_abi::{AbiFuture, AbiHandler, AbiMiddleware, AbiStarted, Chain, Outset, outcome};
 use smallvec::SmallVec;
 
+use super::end::Matched;
 use super::guard::{AsItIs, Link, LinkClock, LinkState, Watching};
-use super::routes::{Matched, Params};
+use super::routes::Params;
 use super::table::{Line, Table};
 use crate::config::FailurePolicy;
 use crate::contract::{ErrorKind, Request, Response, Result};
@@ -161,7 +162,11 @@ pub(super) struct Links {
 pub(super) type States = SmallVec<[LinkState; 6]>;
 
 /// The way of one request.
-pub(super) struct Way(Arc<Links>);
+pub(super) enum Way {
+    /// Without middleware.
+    Straight(Matched),
+    Through(Arc<Links>),
+}
 
 impl Way {
     /// Finds the route, and the middleware for its path: one that rewrites the path changes
@@ -172,18 +177,24 @@ impl Way {
         table: &Table,
         adopt: Option<Adopt>,
     ) -> (Self, Params) {
-        let (end, params, line, states) = table.way(method, path);
-        (Self(Arc::new(Links { line, states, end, adopt })), params)
+        let (end, params, passes) = table.way(method, path);
+        let way = match passes {
+            None => Self::Straight(end),
+            Some((line, states)) => Self::Through(Arc::new(Links { line, states, end, adopt })),
+        };
+        (way, params)
     }
 
     /// Runs the chain. Its beginning needs no box: nothing is before it that crosses.
     pub(super) async fn run(self, request: Request) -> Result<Response> {
-        let Self(links) = self;
+        let links = match self {
+            Self::Straight(end) => return end.answer(request, |response, _| response).await,
+            Self::Through(links) => links,
+        };
         match links.get(0) {
-            None => links.end(request).await,
             Some(link) if !link.is_guarded() => links.pass_through(0, request).await,
             // In one all the same, so that the others keep no room for it.
-            Some(_) => links.run(0, request).await,
+            _ => links.run(0, request).await,
         }
     }
 }
@@ -301,33 +312,14 @@ impl Links {
     }
 
     async fn end(&self, request: Request) -> Result<Response> {
-        match &self.end {
-            Matched::Handler(entry) => {
-                let received = request.body_len();
-                let answer = entry.port.ask(entry.call(request), answered);
-                let mut response = answer.await?;
-                let sent = response.body_len();
-                entry.port.count_bytes(received.unwrap_or_default(), sent.unwrap_or_default());
-                match self.adopt {
-                    _ if self.line.is_empty() => {}
-                    Some(adopt) => response = adopt(response, entry),
-                    None => entry.sign(&mut response),
-                }
-                Ok(response)
+        let sign = |mut response: Response, entry: &Arc<HandlerEntry>| match self.adopt {
+            Some(adopt) => adopt(response, entry),
+            None => {
+                entry.sign(&mut response);
+                response
             }
-            Matched::Pool(pool) => {
-                // In a box, so that requests to others keep no room for it.
-                let (mut response, entry) = Box::pin(pool.handle(request)).await?;
-                if !self.line.is_empty() {
-                    entry.sign(&mut response);
-                }
-                Ok(response)
-            }
-            Matched::Nothing => Ok(Response::text(404, "not found\n")),
-            Matched::OtherMethods(allowed) => {
-                Ok(Response::text(405, "method not allowed\n").with_header("allow", allowed))
-            }
-        }
+        };
+        self.end.answer(request, sign).await
     }
 }
 

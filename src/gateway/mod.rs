@@ -4,6 +4,7 @@
 //! works on the table that it met. Whether an instance still takes calls is its ports' business.
 
 mod chain;
+mod end;
 mod ferry;
 mod guard;
 #[cfg(feature = "tower")]

@@ -20,7 +20,7 @@ impl Pool {
 
     /// Sends a request to one of them, and whose answer it is. Who refuses it before anything of it has
     /// begun is not the last that is asked; once it has begun somewhere it is tried nowhere else.
-    pub(super) async fn handle(&self, request: Request) -> Result<(Response, &HandlerEntry)> {
+    pub(super) async fn handle(&self, request: Request) -> Result<(Response, &Arc<HandlerEntry>)> {
         let received = request.body_len().unwrap_or_default();
         // Whoever lets it in takes it.
         let mut given = Some(request);

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use percent_encoding::percent_decode_str;
 use slab::Slab;
 
+use super::end::Matched;
 use super::pool::Pool;
 use super::{HandlerEntry, MiddlewareEntry, refuse};
 use crate::contract::{Request, Result};
@@ -120,27 +121,6 @@ pub(crate) struct Entries {
 
 /// What stood in a path where its pattern has parameters, by their names.
 pub(super) type Params = Vec<(String, String)>;
-
-/// Where a request ends.
-pub(super) enum Matched {
-    Handler(Arc<HandlerEntry>),
-    Pool(Arc<Pool>),
-    Nothing,
-    /// The path is there, for these methods.
-    OtherMethods(String),
-}
-
-impl Matched {
-    /// The handler of this instance.
-    pub(super) fn by(&self, instance: &str) -> Option<&Arc<HandlerEntry>> {
-        let entries = match self {
-            Self::Handler(entry) => std::slice::from_ref(entry),
-            Self::Pool(pool) => &pool.0,
-            Self::Nothing | Self::OtherMethods(_) => &[],
-        };
-        entries.iter().find(|entry| entry.instance == instance)
-    }
-}
 
 impl Routes {
     /// Adds a handler.

@@ -3,11 +3,15 @@
 use std::sync::{Arc, OnceLock};
 
 use super::chain::{MiddlewareEntry, States};
+use super::end::Matched;
 use super::guard::LinkState;
-use super::routes::{Matched, Params, Routes};
+use super::routes::{Params, Routes};
 
 /// The middleware that a request passes.
 pub(super) type Line = Arc<[Arc<MiddlewareEntry>]>;
+
+/// The same, with what becomes of one request there.
+pub(super) type Passes = (Line, States);
 
 /// Routes that are exchanged only as a whole.
 #[derive(Default)]
@@ -28,19 +32,22 @@ impl Table {
         &self.routes
     }
 
-    /// Where a request ends, and which middleware it passes. With the path's parameters.
-    pub(super) fn way(&self, method: &str, path: &str) -> (Matched, Params, Line, States) {
+    /// Where a request ends, and which middleware it passes, if any. With the path's parameters.
+    pub(super) fn way(&self, method: &str, path: &str) -> (Matched, Params, Option<Passes>) {
         let (end, params, methods) = self.routes.find(method, path);
         let known = methods.and_then(|methods| {
             let line = self.lines[methods.number].get_or_init(|| {
                 let middleware = self.routes.middleware_for_all(&methods.pattern)?;
                 Some(middleware.into())
             });
-            line.clone()
+            line.as_ref()
         });
         if let Some(line) = known {
-            let states = line.iter().map(|entry| LinkState::new(entry, Vec::new())).collect();
-            return (end, params, line, states);
+            let passes = (!line.is_empty()).then(|| {
+                let states = line.iter().map(|entry| LinkState::new(entry, Vec::new())).collect();
+                (line.clone(), states)
+            });
+            return (end, params, passes);
         }
         let (line, states): (Vec<_>, States) = self
             .routes
@@ -50,6 +57,6 @@ impl Table {
                 (entry, state)
             })
             .unzip();
-        (end, params, line.into(), states)
+        (end, params, (!line.is_empty()).then(|| (line.into(), states)))
     }
 }
