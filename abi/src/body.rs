@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,6 +13,7 @@ use abi_stable::staticref;
 use abi_stable::std_types::ROption;
 use bytes::{Bytes, BytesMut};
 
+use crate::buffer::{Origin, Owned, Shared, Static};
 use crate::guard::{contain, guard};
 use crate::waker::AbiWaker;
 use crate::{AbiBytes, AbiPoll, Error, ErrorKind, Result};
@@ -22,7 +24,12 @@ use crate::{AbiBytes, AbiPoll, Error, ErrorKind, Result};
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct Body {
-    data: *mut (),
+    /// Of a whole body, its bytes.
+    start: *const u8,
+    /// How many bytes are to come; `u64::MAX` if it is not known.
+    len: u64,
+    /// Whatever the library that made it needs beside them.
+    owner: *mut (),
     vtable: BodyVTableRef,
 }
 
@@ -33,12 +40,10 @@ pub struct Body {
 struct BodyVTable {
     /// The whole content at once, if it is there already: then this is the end of the body, otherwise it
     /// stays.
-    take_whole: unsafe extern "C" fn(*mut ()) -> ROption<AbiBytes>,
-    poll_chunk: unsafe extern "C" fn(*mut (), &AbiWaker) -> AbiPoll<ROption<AbiBytes>>,
-    /// The exact length in bytes, `u64::MAX` if it is not known.
-    len: unsafe extern "C" fn(*const ()) -> u64,
+    take_whole: unsafe extern "C" fn(*const u8, u64, *mut ()) -> ROption<AbiBytes>,
+    poll_chunk: unsafe extern "C" fn(&mut Body, &AbiWaker) -> AbiPoll<ROption<AbiBytes>>,
     #[sabi(last_prefix_field)]
-    drop: unsafe extern "C" fn(*mut ()),
+    drop: unsafe extern "C" fn(*const u8, u64, *mut ()),
 }
 
 /// A source of chunks for [`Body::stream`].
@@ -66,28 +71,29 @@ pub trait BodyStream: Send + 'static {
 
 // SAFETY: a body holds owned bytes or a `BodyStream`, which is `Send`.
 unsafe impl Send for Body {}
-// SAFETY: through `&Body` only the length is read: that of immutable bytes, or the number that a
-// stream was last asked for by whoever had it exclusively. A stream itself need not be `Sync`.
+// SAFETY: through `&Body` only the length is read, which is a number here. A stream itself need not be
+// `Sync`: it is asked by whoever has the body exclusively.
 unsafe impl Sync for Body {}
 
 impl Body {
     /// No content; allocates nothing.
     pub const fn empty() -> Self {
-        Self { data: std::ptr::null_mut(), vtable: EMPTY }
+        Whole::<Static>::body(AbiBytes::new())
     }
 
     /// A body whose chunks come from `stream`.
     pub fn stream<S: BodyStream>(stream: S) -> Self {
         Self {
-            data: Box::into_raw(Box::new(Streaming::new(stream))).cast(),
+            start: std::ptr::null(),
+            len: stream.len().unwrap_or(u64::MAX),
+            owner: Box::into_raw(Box::new(Streaming(Some(stream)))).cast(),
             vtable: BodyVTableRef(Streaming::<S>::VTABLE.as_prefix()),
         }
     }
 
     /// The exact length in bytes, if it is known.
     pub fn len(&self) -> Option<u64> {
-        // SAFETY: the table belongs to the data, which is alive.
-        Some(unsafe { (self.vtable.len())(self.data) }).filter(|len| *len != u64::MAX)
+        Some(self.len).filter(|len| *len != u64::MAX)
     }
 
     /// Whether it is known that there is no content.
@@ -104,7 +110,7 @@ impl Body {
     pub fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
         let waker = AbiWaker::lend(context.waker());
         // SAFETY: the table belongs to the data; `&mut self` makes the access exclusive.
-        let polled = unsafe { (self.vtable.poll_chunk())(self.data, &waker) };
+        let polled = unsafe { (self.vtable.poll_chunk())(self, &waker) };
         polled.into_poll().map_ok(|chunk| chunk.into_option().map(Into::into))
     }
 
@@ -112,7 +118,7 @@ impl Body {
     pub fn into_full(self) -> std::result::Result<Bytes, Self> {
         let this = ManuallyDrop::new(self);
         // SAFETY: the table belongs to the data, which is not touched again if the content comes out.
-        match unsafe { (this.vtable.take_whole())(this.data) } {
+        match unsafe { (this.vtable.take_whole())(this.start, this.len, this.owner) } {
             ROption::RSome(bytes) => Ok(bytes.into()),
             ROption::RNone => Err(ManuallyDrop::into_inner(this)),
         }
@@ -163,7 +169,7 @@ impl fmt::Debug for Body {
 impl Drop for Body {
     fn drop(&mut self) {
         // SAFETY: the table belongs to the data, dropped once.
-        unsafe { (self.vtable.drop())(self.data) }
+        unsafe { (self.vtable.drop())(self.start, self.len, self.owner) }
     }
 }
 
@@ -172,129 +178,103 @@ impl From<Bytes> for Body {
         if bytes.is_empty() {
             return Self::empty();
         }
-        Self { data: Box::into_raw(Box::new(bytes)).cast(), vtable: FULL }
+        Whole::<Shared>::body(AbiBytes::of_boxed(Box::new(bytes)))
     }
 }
 
 impl From<Vec<u8>> for Body {
     fn from(bytes: Vec<u8>) -> Self {
-        Bytes::from(bytes).into()
+        Whole::<Owned>::body(bytes.into())
     }
 }
 
 impl From<String> for Body {
     fn from(text: String) -> Self {
-        Bytes::from(text).into()
+        text.into_bytes().into()
     }
 }
 
 impl From<&'static str> for Body {
     fn from(text: &'static str) -> Self {
-        Bytes::from_static(text.as_bytes()).into()
+        text.as_bytes().into()
     }
 }
 
 impl From<&'static [u8]> for Body {
     fn from(bytes: &'static [u8]) -> Self {
-        Bytes::from_static(bytes).into()
+        Whole::<Static>::body(AbiBytes::from_static(bytes))
     }
 }
 
-// ---- nothing ----
+// ---- nothing, or one buffer: the bytes without their table, which is that of their origin ----
 
-const EMPTY: BodyVTableRef = {
-    const FIELDS: &WithMetadata<BodyVTable> = &WithMetadata::new(BodyVTable {
-        take_whole: empty_whole,
-        poll_chunk: empty_poll,
-        len: empty_len,
-        drop: empty_drop,
+struct Whole<O>(PhantomData<O>);
+
+impl<O: Origin> Whole<O> {
+    const VTABLE: &'static WithMetadata<BodyVTable> = &WithMetadata::new(BodyVTable {
+        take_whole: Self::take_whole,
+        poll_chunk: Self::poll_chunk,
+        drop: Self::drop,
     });
-    BodyVTableRef(FIELDS.static_as_prefix())
-};
 
-unsafe extern "C" fn empty_whole(_: *mut ()) -> ROption<AbiBytes> {
-    ROption::RSome(AbiBytes::new())
-}
+    /// A body of bytes of this origin.
+    const fn body(bytes: AbiBytes) -> Body {
+        let (start, len, owner) = bytes.into_raw();
+        let vtable = BodyVTableRef(Self::VTABLE.static_as_prefix());
+        Body { start, len: len as u64, owner, vtable }
+    }
 
-unsafe extern "C" fn empty_poll(_: *mut (), _: &AbiWaker) -> AbiPoll<ROption<AbiBytes>> {
-    AbiPoll::Done(ROption::RNone)
-}
+    unsafe extern "C" fn take_whole(
+        start: *const u8,
+        len: u64,
+        owner: *mut (),
+    ) -> ROption<AbiBytes> {
+        // SAFETY: in this table these are bytes of this origin, which nobody touches again.
+        ROption::RSome(unsafe { AbiBytes::from_raw::<O>(start, len as usize, owner) })
+    }
 
-unsafe extern "C" fn empty_len(_: *const ()) -> u64 {
-    0
-}
+    unsafe extern "C" fn poll_chunk(body: &mut Body, _: &AbiWaker) -> AbiPoll<ROption<AbiBytes>> {
+        if body.len == 0 {
+            return AbiPoll::Done(ROption::RNone);
+        }
+        let body = ManuallyDrop::new(std::mem::take(body));
+        // SAFETY: as the table says of what it belongs to, which was taken out.
+        AbiPoll::Done(unsafe { Self::take_whole(body.start, body.len, body.owner) })
+    }
 
-unsafe extern "C" fn empty_drop(_: *mut ()) {}
-
-// ---- one buffer: the data is a boxed `Bytes` ----
-
-const FULL: BodyVTableRef = {
-    const FIELDS: &WithMetadata<BodyVTable> = &WithMetadata::new(BodyVTable {
-        take_whole,
-        poll_chunk: full_poll,
-        len: full_len,
-        drop: full_drop,
-    });
-    BodyVTableRef(FIELDS.static_as_prefix())
-};
-
-unsafe extern "C" fn take_whole(data: *mut ()) -> ROption<AbiBytes> {
-    // SAFETY: in this table the data is a boxed `Bytes` of this library, which nobody touches again.
-    ROption::RSome(AbiBytes::of_boxed(unsafe { Box::from_raw(data.cast::<Bytes>()) }))
-}
-
-unsafe extern "C" fn full_poll(data: *mut (), _: &AbiWaker) -> AbiPoll<ROption<AbiBytes>> {
-    // SAFETY: in this table the data is a boxed `Bytes` of this library, lent exclusively.
-    let bytes = std::mem::take(unsafe { &mut *data.cast::<Bytes>() });
-    let chunk = if bytes.is_empty() { ROption::RNone } else { ROption::RSome(bytes.into()) };
-    AbiPoll::Done(chunk)
-}
-
-unsafe extern "C" fn full_len(data: *const ()) -> u64 {
-    // SAFETY: in this table the data is a boxed `Bytes` of this library.
-    unsafe { &*data.cast::<Bytes>() }.len() as u64
-}
-
-unsafe extern "C" fn full_drop(data: *mut ()) {
-    // SAFETY: in this table the data is a boxed `Bytes` of this library, dropped once. Its owner
-    // may be foreign, hence the guard.
-    let bytes = unsafe { Box::from_raw(data.cast::<Bytes>()) };
-    contain(|| drop(bytes));
+    unsafe extern "C" fn drop(start: *const u8, len: u64, owner: *mut ()) {
+        // SAFETY: in this table these are bytes of this origin, dropped once. They guard what of others runs.
+        drop(unsafe { AbiBytes::from_raw::<O>(start, len as usize, owner) });
+    }
 }
 
 // ---- a stream ----
 
-struct Streaming<S> {
-    stream: Option<S>,
-    /// What the stream said of its length. It is not asked through `&Body`, which several threads
-    /// may share: a stream is `Send` and need not be `Sync`.
-    len: u64,
-}
+/// Its length is in the body: a stream is not asked through `&Body`, which several threads may share; it is
+/// `Send` and need not be `Sync`.
+struct Streaming<S>(Option<S>);
 
 impl<S: BodyStream> Streaming<S> {
-    fn new(stream: S) -> Self {
-        let len = stream.len().unwrap_or(u64::MAX);
-        Self { stream: Some(stream), len }
-    }
-
     staticref! {
         const VTABLE: WithMetadata<BodyVTable> = WithMetadata::new(BodyVTable {
             take_whole: Self::take_whole,
             poll_chunk: Self::poll_chunk,
-            len: Self::len,
             drop: Self::drop,
         });
     }
 
-    unsafe extern "C" fn take_whole(_: *mut ()) -> ROption<AbiBytes> {
+    unsafe extern "C" fn take_whole(_: *const u8, _: u64, _: *mut ()) -> ROption<AbiBytes> {
         ROption::RNone
     }
 
-    unsafe extern "C" fn poll_chunk(data: *mut (), waker: &AbiWaker) -> AbiPoll<ROption<AbiBytes>> {
-        // SAFETY: in this table the data is a boxed `Streaming<S>`, lent exclusively.
-        let this = unsafe { &mut *data.cast::<Self>() };
+    unsafe extern "C" fn poll_chunk(
+        body: &mut Body,
+        waker: &AbiWaker,
+    ) -> AbiPoll<ROption<AbiBytes>> {
+        // SAFETY: in this table the owner is a boxed `Streaming<S>`, lent exclusively.
+        let this = unsafe { &mut *body.owner.cast::<Self>() };
         // SAFETY: the stream is never moved out of its box, so pinning it is sound.
-        let mut slot = unsafe { Pin::new_unchecked(&mut this.stream) };
+        let mut slot = unsafe { Pin::new_unchecked(&mut this.0) };
         let polled = waker.with(|waker| {
             guard(|| match slot.as_mut().as_pin_mut() {
                 Some(stream) => stream.poll_chunk(&mut Context::from_waker(waker)),
@@ -311,19 +291,13 @@ impl<S: BodyStream> Streaming<S> {
             contain(|| slot.set(None));
         }
         let len = guard(|| slot.as_ref().as_pin_ref().and_then(|stream| stream.len()));
-        this.len = len.ok().flatten().unwrap_or(u64::MAX);
+        body.len = len.ok().flatten().unwrap_or(u64::MAX);
         chunk.into()
     }
 
-    unsafe extern "C" fn len(data: *const ()) -> u64 {
-        // SAFETY: in this table the data is a live boxed `Streaming<S>`; only a number of it is
-        // read, so that it does not matter who else holds `&Body`.
-        unsafe { (*data.cast::<Self>()).len }
-    }
-
-    unsafe extern "C" fn drop(data: *mut ()) {
-        // SAFETY: in this table the data is a boxed `Streaming<S>`, dropped once.
-        let this = unsafe { Box::from_raw(data.cast::<Self>()) };
+    unsafe extern "C" fn drop(_: *const u8, _: u64, owner: *mut ()) {
+        // SAFETY: in this table the owner is a boxed `Streaming<S>`, dropped once.
+        let this = unsafe { Box::from_raw(owner.cast::<Self>()) };
         contain(|| drop(this));
     }
 }

@@ -26,7 +26,7 @@ pub struct AbiBytes {
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = BytesVTableRef)))]
 #[sabi(missing_field(option))]
-struct BytesVTable {
+pub(crate) struct BytesVTable {
     clone: unsafe extern "C" fn(&AbiBytes) -> AbiBytes,
     #[sabi(last_prefix_field)]
     drop: unsafe extern "C" fn(*const u8, usize, *mut ()),
@@ -73,6 +73,49 @@ impl AbiBytes {
     #[inline]
     fn is_freed_by(&self, free: Free) -> bool {
         std::ptr::fn_addr_eq(self.vtable.drop(), free)
+    }
+}
+
+/// What bytes are made of: the table that they have then.
+pub(crate) trait Origin: 'static {
+    const TABLE: BytesVTableRef;
+}
+
+/// A `Vec`.
+pub(crate) enum Owned {}
+
+/// A boxed `Bytes`.
+pub(crate) enum Shared {}
+
+/// The program itself.
+pub(crate) enum Static {}
+
+impl Origin for Owned {
+    const TABLE: BytesVTableRef = OWNED;
+}
+
+impl Origin for Shared {
+    const TABLE: BytesVTableRef = SHARED;
+}
+
+impl Origin for Static {
+    const TABLE: BytesVTableRef = STATIC;
+}
+
+impl AbiBytes {
+    /// What the bytes are, but for their table.
+    pub(crate) const fn into_raw(self) -> (*const u8, usize, *mut ()) {
+        let raw = (self.start, self.len, self.owner);
+        std::mem::forget(self);
+        raw
+    }
+
+    /// The bytes again.
+    ///
+    /// # Safety
+    /// It is what `into_raw` said of bytes with this table, and this is done once.
+    pub(crate) unsafe fn from_raw<O: Origin>(start: *const u8, len: usize, owner: *mut ()) -> Self {
+        Self { start, len, owner, vtable: O::TABLE }
     }
 }
 
@@ -160,6 +203,12 @@ impl From<AbiBytes> for Bytes {
         if bytes.is_freed_by(drop_owned) {
             return Bytes::from(Vec::from(bytes));
         }
+        if bytes.is_freed_by(drop_static) {
+            // SAFETY: our own table, so these are the bytes of `from_static`.
+            return Bytes::from_static(unsafe {
+                std::slice::from_raw_parts(bytes.start, bytes.len)
+            });
+        }
         Bytes::from_owner(bytes)
     }
 }
@@ -244,6 +293,14 @@ mod tests {
         assert_eq!((back.as_ptr(), back.capacity(), &*back), (start, room, b"owned".as_slice()));
         let shared = Bytes::from(AbiBytes::from(back));
         assert_eq!((shared.as_ptr(), &*shared), (start, b"owned".as_slice()));
+    }
+
+    #[test]
+    fn what_was_the_programs_is_it_again_without_a_copy() {
+        const PROGRAM: &[u8] = b"program";
+        let shared = Bytes::from(AbiBytes::from_static(PROGRAM));
+        assert_eq!((shared.as_ptr(), &*shared), (PROGRAM.as_ptr(), PROGRAM));
+        assert!(!shared.is_unique());
     }
 
     #[test]
