@@ -171,6 +171,7 @@ pub(super) enum Way {
 impl Way {
     /// Finds the route, and the middleware for its path: one that rewrites the path changes
     /// neither. With the path's parameters.
+    #[inline]
     pub(super) fn of(
         method: &str,
         path: &str,

@@ -125,9 +125,11 @@ fn adopt(mut response: Response, entry: &Arc<HandlerEntry>) -> Response {
     let metadata: Vec<_> =
         response.metadata().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     let by_handler = !metadata.is_empty();
+    let mut headers = HeaderMap::new();
+    append_all(&mut headers, &response);
     let mut adopted = Response::from_parts(HttpResponse {
         status: response.status(),
-        headers: headers_of(&response),
+        headers,
         body: response.take_body(),
         signed: (!by_handler).then(|| entry.clone()),
         metadata,
@@ -139,24 +141,28 @@ fn adopt(mut response: Response, entry: &Arc<HandlerEntry>) -> Response {
 }
 
 fn export(response: Response) -> ::http::Response<HttpBody> {
-    let (status, headers, body) = match response.into_parts::<HttpResponse>() {
-        Ok(HttpResponse { status, headers, body, .. }) => (status, headers, body),
-        Err(mut other) => (other.status(), headers_of(&other), other.take_body()),
+    // Filled where it is: a map of headers is large.
+    let mut out = ::http::Response::new(HttpBody(Content::Full(Bytes::new())));
+    let (status, body) = match response.into_parts::<HttpResponse>() {
+        Ok(HttpResponse { status, headers, body, .. }) => {
+            *out.headers_mut() = headers;
+            (status, body)
+        }
+        Err(mut other) => {
+            append_all(out.headers_mut(), &other);
+            (other.status(), other.take_body())
+        }
     };
-    let content = match body.into_full() {
+    *out.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *out.body_mut() = HttpBody(match body.into_full() {
         Ok(bytes) => Content::Full(bytes),
         Err(stream) => Content::Stream(stream),
-    };
-    let mut out = ::http::Response::new(HttpBody(content));
-    *out.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    *out.headers_mut() = headers;
+    });
     out
 }
 
-fn headers_of(response: &Response) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    response.headers().for_each(|(name, value)| append(&mut headers, name, value));
-    headers
+fn append_all(headers: &mut HeaderMap, response: &Response) {
+    response.headers().for_each(|(name, value)| append(headers, name, value));
 }
 
 /// What most responses say of themselves is neither checked nor copied.

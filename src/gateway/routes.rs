@@ -395,6 +395,7 @@ impl Routes {
     }
 
     /// Finds the handler of a request. With the path's parameters, and whoever else answers such paths.
+    #[inline]
     pub(super) fn find(&self, method: &str, path: &str) -> (Matched, Params, Option<&Methods>) {
         let Ok(found) = self.paths.at(path) else { return (Matched::Nothing, Vec::new(), None) };
         let methods = &**found.value;
@@ -411,6 +412,10 @@ impl Routes {
             Route::One(entry) => Matched::Handler(entry.clone()),
             Route::Pool(pool) => Matched::Pool(pool.clone()),
         };
+        // Most paths have none.
+        if found.params.is_empty() {
+            return (matched, Vec::new(), Some(methods));
+        }
         let decoded = |value| percent_decode_str(value).decode_utf8_lossy().into_owned();
         let params = found.params.iter().map(|(name, value)| (name.to_owned(), decoded(value)));
         (matched, params.collect(), Some(methods))

@@ -33,6 +33,7 @@ impl Table {
     }
 
     /// Where a request ends, and which middleware it passes, if any. With the path's parameters.
+    #[inline]
     pub(super) fn way(&self, method: &str, path: &str) -> (Matched, Params, Option<Passes>) {
         let (end, params, methods) = self.routes.find(method, path);
         let known = methods.and_then(|methods| {
