@@ -28,6 +28,11 @@ mod handler_table {
     pub trait HandlerObject: Send + Sync + 'static {
         /// Answers one request.
         fn handle(&self, request: Request) -> AbiFuture<'_, Response>;
+
+        /// The same as far as that goes at once.
+        fn start(&self, request: Request, context: &mut Context<'_>) -> AbiStarted<'_, Response> {
+            self.handle(request).start(context)
+        }
     }
 
     /// Functions of a request handler.
@@ -37,6 +42,12 @@ mod handler_table {
     #[sabi(missing_field(option))]
     pub struct HandlerVTable {
         handle: for<'a> unsafe extern "C" fn(RRef<'a, ()>, Request) -> AbiFuture<'a, Response>,
+        /// `handle`, and a poll of what that makes. So one call is all that a request takes that is answered at once.
+        start: for<'a> unsafe extern "C" fn(
+            RRef<'a, ()>,
+            Request,
+            &AbiWaker,
+        ) -> AbiStarted<'a, Response>,
         #[sabi(last_prefix_field)]
         drop: unsafe extern "C" fn(*const ()),
     }
@@ -52,12 +63,27 @@ mod handler_table {
             // SAFETY: the table belongs to the object.
             unsafe { (self.vtable.handle())(self.object(), request) }
         }
+
+        /// Answers one request as far as that goes at once.
+        #[inline]
+        pub fn start(
+            &self,
+            request: Request,
+            context: &mut Context<'_>,
+        ) -> AbiStarted<'_, Response> {
+            let waker = AbiWaker::lend(context.waker());
+            // SAFETY: the table belongs to the object.
+            unsafe { (self.vtable.start())(self.object(), request, &waker) }
+        }
     }
 
     impl<T: HandlerObject> Table<T> {
         staticref! {
-            const VTABLE: WithMetadata<HandlerVTable> =
-                WithMetadata::new(HandlerVTable { handle: Self::handle, drop: drop_arc::<T> });
+            const VTABLE: WithMetadata<HandlerVTable> = WithMetadata::new(HandlerVTable {
+                handle: Self::handle,
+                start: Self::start,
+                drop: drop_arc::<T>,
+            });
         }
 
         unsafe extern "C" fn handle(
@@ -67,6 +93,17 @@ mod handler_table {
             // SAFETY: reached only through an object of `T` made by this library.
             let this = unsafe { value::<T>(object) };
             guard_future(|| this.handle(request))
+        }
+
+        unsafe extern "C" fn start<'a>(
+            object: RRef<'a, ()>,
+            request: Request,
+            waker: &AbiWaker,
+        ) -> AbiStarted<'a, Response> {
+            // SAFETY: as in `handle`.
+            let this = unsafe { value::<T>(object) };
+            let start = |waker: &_| this.start(request, &mut Context::from_waker(waker));
+            guard(|| waker.with(start)).unwrap_or_else(AbiStarted::Failed)
         }
     }
 }
@@ -98,7 +135,7 @@ mod middleware_table {
     pub struct MiddlewareVTable {
         handle:
             for<'a> unsafe extern "C" fn(RRef<'a, ()>, Request, Next) -> AbiFuture<'a, Response>,
-        /// `handle`, and a poll of what that makes. So one call is all that a request takes that is answered at once.
+        /// As that of a handler.
         start: for<'a> unsafe extern "C" fn(
             RRef<'a, ()>,
             Request,

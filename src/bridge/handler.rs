@@ -25,7 +25,19 @@ pub(crate) struct Exported<T> {
 
 impl<T: RequestHandler> HandlerObject for Exported<T> {
     fn handle(&self, request: Request) -> AbiFuture<'_, Response> {
-        AbiFuture::new(self.scope.wrap(async move { self.object.handle(request).await }))
+        AbiFuture::new(self.answer(request))
+    }
+
+    #[inline]
+    fn start(&self, request: Request, context: &mut Context<'_>) -> AbiStarted<'_, Response> {
+        AbiStarted::of(self.answer(request), context)
+    }
+}
+
+impl<T: RequestHandler> Exported<T> {
+    #[inline]
+    fn answer(&self, request: Request) -> Scoped<impl Future<Output = Result<Response>>> {
+        self.scope.wrap(async move { self.object.handle(request).await })
     }
 }
 

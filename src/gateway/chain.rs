@@ -8,7 +8,7 @@ use std::time::Duration;
 use hotshoe_abi::{AbiFuture, AbiHandler, AbiMiddleware, AbiStarted, Chain, Outset, outcome};
 use smallvec::SmallVec;
 
-use super::end::Matched;
+use super::end::{Ended, Matched};
 use super::guard::{AsItIs, Link, LinkClock, LinkState, Watching};
 use super::routes::Params;
 use super::table::{Line, Table};
@@ -71,6 +71,20 @@ impl HandlerEntry {
             vacant: self.vacant,
             inherited: AtomicBool::new(self.inherited.load(Ordering::Relaxed)),
             track,
+        }
+    }
+
+    /// What is called of its handler, as far as that goes at once.
+    pub(super) fn start_call(
+        &self,
+        request: Request,
+    ) -> impl for<'x> FnOnce(&'x Arc<AbiHandler>, &mut Context<'_>) -> AbiStarted<'x, Response>
+    + Send
+    + use<> {
+        let track = self.track.clone();
+        move |handler, context| match track {
+            None => handler.start(request, context),
+            Some(track) => track.handle(request, |request| handler.handle(request)).start(context),
         }
     }
 
@@ -189,7 +203,7 @@ impl Way {
     /// Runs the chain. Its beginning needs no box: nothing is before it that crosses.
     pub(super) async fn run(self, request: Request) -> Result<Response> {
         let links = match self {
-            Self::Straight(end) => return end.answer(request, |response, _| response).await,
+            Self::Straight(end) => return end.answer(request).await.map(|(response, _)| response),
             Self::Through(links) => links,
         };
         match links.get(0) {
@@ -226,6 +240,21 @@ impl Chain for Links {
                 match self.pass(position, request, context) {
                     Outset::Answered(answer) => answer.into(),
                     Outset::UnderWay(passed) => AbiStarted::Pending(AbiFuture::new(passed)),
+                }
+            }
+            (Some(before), None) if !before.is_guarded() => {
+                let Some(entry) = self.end.plain() else {
+                    return self.run(position, request).start(context);
+                };
+                before.passes_on();
+                match entry.start(request, context) {
+                    Outset::Answered(answer) => self
+                        .hand_back(position, answer.map(|response| (response, Some(entry))))
+                        .into(),
+                    Outset::UnderWay(rest) => AbiStarted::Pending(AbiFuture::new(async move {
+                        let answer = rest.await.map(|response| (response, self.end.plain()));
+                        self.hand_back(position, answer)
+                    })),
                 }
             }
             _ => self.run(position, request).start(context),
@@ -278,9 +307,8 @@ impl Links {
     ) -> AbiFuture<'static, Response> {
         match self.get(position) {
             None => watching.watch(move || async move {
-                let mut answer = self.end(request).await;
-                self.passed_on(position, &mut answer);
-                answer
+                let answer = self.end.answer(request).await;
+                self.hand_back(position, answer)
             }),
             Some(link) => match link.passing() {
                 // Not before it is polled: from then on somebody else's time counts.
@@ -312,15 +340,19 @@ impl Links {
         }
     }
 
-    async fn end(&self, request: Request) -> Result<Response> {
-        let sign = |mut response: Response, entry: &Arc<HandlerEntry>| match self.adopt {
-            Some(adopt) => adopt(response, entry),
-            None => {
+    /// Tells the last link what the way ended with, and by whom that is.
+    #[inline]
+    fn hand_back(&self, position: usize, answer: Result<Ended<'_>>) -> Result<Response> {
+        let mut answer = answer.map(|(mut response, by)| match (by, self.adopt) {
+            (None, _) => response,
+            (Some(entry), Some(adopt)) => adopt(response, entry),
+            (Some(entry), None) => {
                 entry.sign(&mut response);
                 response
             }
-        };
-        self.end.answer(request, sign).await
+        });
+        self.passed_on(position, &mut answer);
+        answer
     }
 }
 
