@@ -1,6 +1,6 @@
 //! Services by name: who provides what, in which version.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hotshoe_abi::{AbiPort, RawExtension, switch};
 use parking_lot::RwLock;
@@ -45,13 +45,31 @@ pub(crate) struct Offer {
 /// All services of a host, in the order in which their providers started.
 #[derive(Debug, Default)]
 pub(crate) struct ServiceRegistry {
-    by_name: RwLock<HashMap<String, Vec<Provided>>>,
+    inner: RwLock<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    by_name: HashMap<String, Vec<Provided>>,
+    /// Instances that are in there: the others need not be looked for among a thousand.
+    offering: HashSet<String>,
+}
+
+impl Inner {
+    fn of(&self, name: &str) -> &[Provided] {
+        self.by_name.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
 }
 
 impl ServiceRegistry {
     /// From now on an instance offers these, in place of whatever it offered.
     pub(crate) fn replace(&self, instance: &str, offers: Vec<Offer>) {
-        let mut by_name = self.by_name.write();
+        let mut inner = self.inner.write();
+        let Inner { by_name, offering } = &mut *inner;
+        let before = match offers.is_empty() {
+            true => offering.remove(instance),
+            false => !offering.insert(instance.to_owned()),
+        };
         let offered = |list: &Vec<Provided>, offer: &Offer| {
             list.iter()
                 .position(|other| other.instance == instance && other.port.is_same(&offer.port))
@@ -60,13 +78,15 @@ impl ServiceRegistry {
             let stays = |offer: &Offer| offer.name == *name && offer.port.is_same(&provided.port);
             provided.instance != instance || offers.iter().any(stays)
         };
-        by_name.retain(|name, list| {
-            list.retain(|provided| kept(name, provided));
-            !list.is_empty()
-        });
+        if before {
+            by_name.retain(|name, list| {
+                list.retain(|provided| kept(name, provided));
+                !list.is_empty()
+            });
+        }
         for offer in offers {
             let list = by_name.entry(offer.name.clone()).or_default();
-            let at = offered(list, &offer);
+            let at = before.then(|| offered(list, &offer)).flatten();
             let Offer { pool, version, port, .. } = offer;
             let provided = Provided { instance: instance.to_owned(), pool, version, port };
             // Where it stood, since the first that fits is found.
@@ -81,15 +101,18 @@ impl ServiceRegistry {
     pub(crate) fn offer_own(&self, name: &str, version: Version, object: RawExtension) {
         let (instance, pool, port) = (String::new(), None, AbiPort::direct(object));
         let provided = Provided { instance, pool, version, port };
-        self.by_name.write().entry(name.to_owned()).or_default().push(provided);
+        self.inner.write().by_name.entry(name.to_owned()).or_default().push(provided);
     }
 
     /// Ends what an instance offers: nobody finds it any more. Who has found it holds its port.
     pub(crate) fn withdraw(&self, instance: &str) {
-        self.by_name.write().retain(|_, list| {
-            list.retain(|provided| provided.instance != instance);
-            !list.is_empty()
-        });
+        let mut inner = self.inner.write();
+        if inner.offering.remove(instance) {
+            inner.by_name.retain(|_, list| {
+                list.retain(|provided| provided.instance != instance);
+                !list.is_empty()
+            });
+        }
     }
 
     /// The first service of this name in this range; of a pool, that of one of its instances that is
@@ -98,8 +121,8 @@ impl ServiceRegistry {
     /// # Errors
     /// [`ErrorKind::NotFound`], naming what is there.
     pub(crate) fn find(&self, name: &str, range: &VersionReq) -> Result<AbiPort> {
-        let by_name = self.by_name.read();
-        let list = by_name.get(name).map(Vec::as_slice).unwrap_or_default();
+        let inner = self.inner.read();
+        let list = inner.of(name);
         if let Some(provided) = list.iter().find(|provided| range.matches(&provided.version)) {
             let Some(pool) = &provided.pool else { return Ok(provided.port.clone()) };
             let members = |other: &&Provided| {
@@ -127,8 +150,8 @@ impl ServiceRegistry {
 
     /// All services of this name in this range.
     pub(crate) fn find_all(&self, name: &str, range: &VersionReq) -> Vec<AbiPort> {
-        let by_name = self.by_name.read();
-        let list = by_name.get(name).map(Vec::as_slice).unwrap_or_default();
+        let inner = self.inner.read();
+        let list = inner.of(name);
         list.iter()
             .filter(|provided| range.matches(&provided.version))
             .map(|provided| provided.port.clone())
@@ -145,8 +168,8 @@ impl ServiceRegistry {
         name: &str,
         range: &VersionReq,
     ) -> Result<Vec<AbiPort>> {
-        let by_name = self.by_name.read();
-        let list = by_name.get(name).map(Vec::as_slice).unwrap_or_default();
+        let inner = self.inner.read();
+        let list = inner.of(name);
         let of_pool = |other: &&Provided| other.pool.as_deref() == Some(pool);
         let in_range = |other: &&Provided| range.matches(&other.version);
         let ports: Vec<AbiPort> =
