@@ -13,9 +13,12 @@ pub(super) fn choose(
     instances: &[InstanceConfig],
     candidates: &[Candidate],
 ) -> Result<Option<String>, String> {
+    // Few have one, and each instance is looked for among them.
+    let providers: Vec<&Candidate> =
+        candidates.iter().filter(|candidate| !candidate.manifest.storage.is_empty()).collect();
     let backends: Vec<&InstanceConfig> = instances
         .iter()
-        .filter(|instance| kinds_of(candidates, &instance.plugin).next().is_some())
+        .filter(|instance| kinds_of(&providers, &instance.plugin).next().is_some())
         .collect();
     let names = || {
         let names: Vec<&str> = backends.iter().map(|backend| backend.id.as_str()).collect();
@@ -37,7 +40,7 @@ pub(super) fn choose(
     };
     by(&|backend| backend.id == wanted)
         .or_else(|| by(&|backend| backend.plugin == wanted))
-        .or_else(|| by(&|backend| kinds_of(candidates, &backend.plugin).any(|kind| kind == wanted)))
+        .or_else(|| by(&|backend| kinds_of(&providers, &backend.plugin).any(|kind| kind == wanted)))
         .map(Some)
         .ok_or_else(|| {
             format!(
@@ -49,8 +52,8 @@ pub(super) fn choose(
 }
 
 /// The types of the backends that a plugin provides, in any version of it.
-fn kinds_of<'a>(candidates: &'a [Candidate], plugin: &'a str) -> impl Iterator<Item = &'a str> {
-    candidates
+fn kinds_of<'a>(providers: &'a [&'a Candidate], plugin: &'a str) -> impl Iterator<Item = &'a str> {
+    providers
         .iter()
         .filter(move |candidate| candidate.manifest.id == plugin)
         .flat_map(|candidate| candidate.manifest.storage.iter().map(String::as_str))
