@@ -184,10 +184,10 @@ impl Core {
         self.shared.lock().entry(name.to_owned()).or_default().clone()
     }
 
-    /// The library that an instance's code is in, if it is open; none of a linked one.
-    pub(super) fn library_of(&self, slot: &Slot) -> Option<PluginModuleRef> {
+    /// The library that an instance's code is in, if it is open and counts its heap; none of a linked one.
+    pub(super) fn counting_library_of(&self, slot: &Slot) -> Option<PluginModuleRef> {
         let Source::File(file) = &slot.candidate.as_ref()?.source else { return None };
-        self.libraries.open_of(file)
+        self.libraries.counting(file)
     }
 
     /// The running instance `id`, or why it is not there.

@@ -23,7 +23,7 @@ impl Core {
         let slots = self.slots.read();
         if let Some(slot) = slots.get(id) {
             let text = self.explain_slot(slot, &slots);
-            let library = self.library_of(slot).filter(|_| slot.state.is_serving());
+            let library = self.counting_library_of(slot).filter(|_| slot.state.is_serving());
             // Its code is not called under the lock.
             drop(slots);
             let text = match library.and_then(HeapUse::of) {

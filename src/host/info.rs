@@ -263,7 +263,7 @@ impl Core {
 
     /// All that is known without a plugin's code, and its library, to be asked for the rest.
     fn look_at(&self, slot: &Slot) -> (PluginInfo, Option<PluginModuleRef>) {
-        (PluginInfo::of(slot), self.library_of(slot))
+        (PluginInfo::of(slot), self.counting_library_of(slot))
     }
 }
 

@@ -13,6 +13,7 @@ use hotshoe_abi::PluginModuleRef;
 use parking_lot::Mutex;
 use semver::Version;
 
+use super::info::HeapUse;
 use super::retired::RetiredLibrary;
 use crate::config::Sha256;
 use crate::manifest::Manifest;
@@ -46,6 +47,8 @@ struct Guest {
 /// One that is open.
 struct Open {
     module: PluginModuleRef,
+    /// Whether it counts its heap: those that do not need not be asked again and again.
+    counts: bool,
     plugin: String,
     version: Version,
     /// Where it came from, last.
@@ -103,6 +106,13 @@ impl Libraries {
         shelf.place_of(file).map(|at| shelf.all[at].module)
     }
 
+    /// The library of a file, if it is open and counts its heap.
+    pub(crate) fn counting(&self, file: &LibraryFile) -> Option<PluginModuleRef> {
+        let shelf = self.0.lock();
+        let open = &shelf.all[shelf.place_of(file)?];
+        open.counts.then_some(open.module)
+    }
+
     /// The library of a file for one more user, if it is open.
     pub(crate) fn use_again(
         &self,
@@ -125,6 +135,8 @@ impl Libraries {
         module: PluginModuleRef,
         user: User,
     ) -> InUse {
+        // It has allocated by now, if only for its log. Its code is not called under the lock.
+        let counts = HeapUse::of(module).is_some();
         let mut shelf = self.0.lock();
         let at = match shelf.place_of(file) {
             // Two instances opened it side by side; or the bytes of a copy came in another file.
@@ -137,6 +149,7 @@ impl Libraries {
             None => {
                 shelf.all.push(Open {
                     module,
+                    counts,
                     plugin: manifest.id.clone(),
                     version: manifest.version.clone(),
                     path: file.path().to_owned(),

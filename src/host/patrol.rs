@@ -78,7 +78,7 @@ impl Core {
             instance: slot.id.clone(),
             supervisor: running.term.supervisor().clone(),
             beat: running.beat.clone(),
-            library: self.library_of(slot),
+            library: self.counting_library_of(slot),
             tasks: running.schedules.len() as u64,
             subscriptions: running.subscriptions.len() as u64,
         })

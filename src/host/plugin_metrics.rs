@@ -100,7 +100,7 @@ impl Core {
             heap: None,
             calls,
         };
-        Some((metrics, self.library_of(slot)))
+        Some((metrics, self.counting_library_of(slot)))
     }
 }
 
