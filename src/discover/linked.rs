@@ -17,6 +17,7 @@ impl Candidate {
     /// As for reading any manifest; the macro cannot check ranges and versions.
     pub(crate) fn linked(plugin: LinkedPlugin) -> Result<Self> {
         let manifest = Manifest::parse(plugin.manifest_text())?;
-        Ok(Self { manifest, source: Source::Linked(plugin), warning: None })
+        let text = plugin.manifest_text().into();
+        Ok(Self { manifest, text, source: Source::Linked(plugin), warning: None })
     }
 }

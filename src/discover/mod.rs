@@ -15,6 +15,7 @@ pub(crate) use settling::Change;
 pub(crate) use watch::DirectoryWatch;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::manifest::Manifest;
 use crate::sdk::LinkedPlugin;
@@ -24,6 +25,8 @@ use crate::verify::{LibraryFile, Verified};
 #[derive(Clone, Debug)]
 pub(crate) struct Candidate {
     pub(crate) manifest: Manifest,
+    /// What the manifest was read from.
+    pub(crate) text: Arc<str>,
     pub(crate) source: Source,
     /// What the operator should know although it may be mounted.
     pub(crate) warning: Option<String>,
@@ -33,6 +36,7 @@ impl From<Verified> for Candidate {
     fn from(verified: Verified) -> Self {
         Self {
             manifest: verified.manifest,
+            text: verified.text,
             source: Source::File(verified.file),
             warning: verified.warning,
         }

@@ -17,6 +17,8 @@ use serde::Serialize;
 pub use exchange::{StatePolicy, SwapMode};
 pub use parse::MAX_BYTES;
 pub(crate) use parse::RESERVED;
+#[cfg(feature = "host")]
+pub(crate) use parse::text_of;
 
 /// What a plugin says about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -58,16 +58,7 @@ impl Manifest {
     /// # Errors
     /// [`ErrorKind::InvalidPlugin`], saying what was expected and what was found.
     pub fn from_section(bytes: &[u8]) -> Result<Self> {
-        if bytes.len() > MAX_BYTES {
-            return Err(invalid(format!(
-                "its manifest has {} bytes, at most {MAX_BYTES} are read",
-                bytes.len()
-            )));
-        }
-        let text = std::str::from_utf8(bytes)
-            .map_err(|error| invalid("its manifest is not UTF-8 text").caused_by(&error))?;
-        // A linker may pad a section with zeroes.
-        Self::parse(text.trim_end_matches('\0'))
+        Self::parse(text_of(bytes)?)
     }
 
     /// Reads the text of a manifest.
@@ -104,6 +95,23 @@ impl Manifest {
         }
         Err(invalid("its manifest is cut off: the record `end` is missing"))
     }
+}
+
+/// The text of a manifest in the section of a library.
+///
+/// # Errors
+/// As for [`Manifest::from_section`].
+pub(crate) fn text_of(section: &[u8]) -> Result<&str> {
+    if section.len() > MAX_BYTES {
+        return Err(invalid(format!(
+            "its manifest has {} bytes, at most {MAX_BYTES} are read",
+            section.len()
+        )));
+    }
+    let text = std::str::from_utf8(section)
+        .map_err(|error| invalid("its manifest is not UTF-8 text").caused_by(&error))?;
+    // A linker may pad a section with zeroes.
+    Ok(text.trim_end_matches('\0'))
 }
 
 fn invalid(message: impl Into<String>) -> Error {

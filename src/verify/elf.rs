@@ -4,6 +4,8 @@
 //! read at most: its two tables of headers, which are limited here, the manifest, the dynamic table
 //! and the names in that, and its table of symbols.
 
+use std::sync::Arc;
+
 use object::elf::{self, FileHeader64, Machine, ProgramHeader64, SectionHeader64};
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, SectionTable};
 use object::{Endianness, ReadRef, SectionIndex};
@@ -11,7 +13,7 @@ use object::{Endianness, ReadRef, SectionIndex};
 use super::entry::Entry;
 use super::linkage::Linkage;
 use crate::contract::{Error, ErrorKind, Result};
-use crate::manifest::{MAX_BYTES, Manifest};
+use crate::manifest::{MAX_BYTES, Manifest, text_of};
 
 /// The section that holds the manifest.
 const SECTION: &str = ".hotshoe";
@@ -32,6 +34,8 @@ pub(crate) enum Inspection {
 #[derive(Debug)]
 pub(crate) struct Inspected {
     pub(crate) manifest: Manifest,
+    /// What the manifest was read from.
+    pub(crate) text: Arc<str>,
     pub(crate) entry: Entry,
     pub(crate) linkage: Linkage,
 }
@@ -112,7 +116,8 @@ pub(crate) fn inspect<'d>(data: impl ReadRef<'d>, length: u64) -> Result<Inspect
         )
         .with_help("put large data into a file beside the plugin"));
     }
-    let manifest = Manifest::from_section(section.data(endian, data).map_err(damaged)?)?;
+    let text = text_of(section.data(endian, data).map_err(damaged)?)?;
+    let manifest = Manifest::parse(text)?;
     // The end of a file holds its section table, which was read; what lies in segments may still
     // be missing, and `dlopen` of such a file ends in a bus error.
     if let Some(end) = end_of_segments(segments, endian)
@@ -126,7 +131,7 @@ pub(crate) fn inspect<'d>(data: impl ReadRef<'d>, length: u64) -> Result<Inspect
     }
     let linkage = Linkage::read(segments, endian, data)?;
     let entry = Entry::find(&sections, endian, data, &manifest.build.symbol)?;
-    Ok(Inspection::Plugin(Box::new(Inspected { manifest, entry, linkage })))
+    Ok(Inspection::Plugin(Box::new(Inspected { manifest, text: text.into(), entry, linkage })))
 }
 
 /// The section of the manifest. Names are read together, and compared where they are: one by one, each

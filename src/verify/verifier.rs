@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use object::ReadCache;
 
@@ -37,6 +38,8 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Verified {
     pub(crate) manifest: Manifest,
+    /// What the manifest was read from.
+    pub(crate) text: Arc<str>,
     pub(crate) file: LibraryFile,
     /// What the policy wants and does not demand.
     pub(crate) warning: Option<String>,
@@ -124,7 +127,7 @@ impl Verifier {
             self.verify_bytes(path, file, stamp, found, copy)?
         } else {
             let file = LibraryFile::on_disk(path.to_owned(), stamp);
-            Verified { manifest: found.manifest, file, warning: None }
+            Verified { manifest: found.manifest, text: found.text, file, warning: None }
         };
         if copy {
             verified.file = verified.file.copied()?;
@@ -188,7 +191,7 @@ impl Verifier {
         if matches!(claim, Some(Claim::Unsigned(..))) && !pinned {
             // Nothing vouches for its bytes, so nothing is gained by keeping them.
             let file = LibraryFile::on_disk(path.to_owned(), stamp);
-            return Ok(Verified { manifest: found.manifest, file, warning });
+            return Ok(Verified { manifest: found.manifest, text: found.text, file, warning });
         }
         let mut signature = match &claim {
             Some(claim) => claim.check(&self.keys)?,
@@ -233,7 +236,7 @@ impl Verifier {
             Some(bytes) => LibraryFile::sealed(path.to_owned(), stamp, bytes, digest),
             None => LibraryFile::on_disk(path.to_owned(), stamp),
         };
-        Ok(Verified { manifest: found.manifest, file, warning })
+        Ok(Verified { manifest: found.manifest, text: found.text, file, warning })
     }
 
     fn check_pin(&self, manifest: &Manifest, digest: [u8; 32]) -> Result<()> {

@@ -116,11 +116,7 @@ impl Core {
                     .with_help("swap in a library that was built from a plugin crate"));
             }
         };
-        let candidate = Candidate {
-            manifest: verified.manifest,
-            source: Source::File(verified.file),
-            warning: verified.warning,
-        };
+        let candidate = Candidate::from(verified);
         let (own, other) = (&current.manifest, &candidate.manifest);
         if own.id != other.id {
             let message =
