@@ -26,6 +26,7 @@ use routes::Params;
 pub(crate) use routes::{Entries, Routes};
 use table::Table;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,8 +64,17 @@ impl Gateway {
     /// Puts the routes to be in force. The table that was drops here, and no plugin's code with it: that
     /// is behind ports.
     pub(crate) fn publish(&self) {
+        self.publish_without(&BTreeSet::new());
+    }
+
+    /// The same without what is reserved for these starts, which are not up.
+    pub(crate) fn publish_without(&self, starts: &BTreeSet<u64>) {
         let draft = self.draft.lock();
-        self.current.store(Arc::new(Table::new(draft.clone())));
+        let mut routes = draft.clone();
+        if !starts.is_empty() {
+            routes.withhold(starts);
+        }
+        self.current.store(Arc::new(Table::new(routes)));
     }
 
     /// Has the calls of an instance's handlers taken down that were mounted by this start, at once.

@@ -111,6 +111,15 @@ enum Fate {
     Remove,
 }
 
+/// What becomes of a route that is reserved for what is not up.
+fn given_back(entry: &HandlerEntry) -> Fate {
+    match entry {
+        entry if entry.vacant => Fate::Keep,
+        entry if entry.inherited.load(Ordering::Relaxed) => Fate::Vacate,
+        _ => Fate::Remove,
+    }
+}
+
 /// What one start of an instance contributes.
 #[derive(Clone)]
 pub(crate) struct Entries {
@@ -251,7 +260,7 @@ impl Routes {
     }
 
     /// Removes what predecessors left of instances that were started by these starts.
-    pub(crate) fn remove_all_but(&mut self, starts: &BTreeMap<&str, u64>) {
+    pub(crate) fn remove_all_but(&mut self, starts: &BTreeMap<String, u64>) {
         let other = |of: &str, by: u64| starts.get(of).is_some_and(|start| *start != by);
         self.middleware.retain(|entry| !other(&entry.instance, entry.start));
         self.change(
@@ -264,11 +273,18 @@ impl Routes {
     /// Takes back what an instance reserved that did not come up. What its predecessor had stays
     /// vacant.
     pub(crate) fn give_back(&mut self, instance: &str) {
-        self.change(|entry| match entry {
-            entry if entry.instance != instance || entry.vacant => Fate::Keep,
-            entry if entry.inherited.load(Ordering::Relaxed) => Fate::Vacate,
-            _ => Fate::Remove,
-        });
+        self.change(
+            |entry| if entry.instance == instance { given_back(entry) } else { Fate::Keep },
+        );
+    }
+
+    /// Takes back what is reserved for these starts, which may come up still.
+    pub(super) fn withhold(&mut self, starts: &BTreeSet<u64>) {
+        self.change(
+            |entry| {
+                if starts.contains(&entry.start) { given_back(entry) } else { Fate::Keep }
+            },
+        );
     }
 
     fn change(&mut self, fate: impl Fn(&HandlerEntry) -> Fate) {

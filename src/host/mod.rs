@@ -33,6 +33,8 @@ mod retired;
 mod slot;
 mod slots;
 mod start;
+#[cfg(test)]
+mod start_tests;
 mod stop;
 mod storage;
 mod swap;

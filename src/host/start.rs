@@ -1,8 +1,8 @@
 //! Bringing instances up: level by level, side by side within a level.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_lite::future::block_on;
 use hotshoe_abi::plain::Line;
@@ -35,12 +35,35 @@ use crate::verify::LibraryFile;
 /// How many instances are brought up at the same time.
 const SIDE_BY_SIDE: usize = 16;
 
+/// What is up comes into force so much later, while others come up: each time all routes are copied.
+const IN_FORCE: Duration = Duration::from_millis(20);
+
+/// What is up and not in force yet.
+#[derive(Default)]
+struct Up {
+    orders: Vec<Order>,
+    /// Those that were up before, by their start now: predecessors may have left something.
+    again: BTreeMap<String, u64>,
+    /// When they are to be in force.
+    due: Option<Instant>,
+}
+
+impl Up {
+    fn push(&mut self, order: Order) {
+        if order.again {
+            self.again.insert(order.config.id.clone(), order.start);
+        }
+        self.orders.push(order);
+        self.due.get_or_insert_with(|| Instant::now() + IN_FORCE);
+    }
+}
+
 /// What a worker brings back.
 pub(super) struct Mounted {
     pub(super) plugin: Arc<AbiPlugin>,
     pub(super) library: Option<InUse>,
     pub(super) contributions: Contributions,
-    pub(super) took: std::time::Duration,
+    pub(super) took: Duration,
 }
 
 /// What a worker needs.
@@ -57,6 +80,8 @@ pub(super) struct Order {
     pub(super) term: Arc<Term>,
     /// Which of all starts of the host this is.
     pub(super) start: u64,
+    /// Whether the instance was started before.
+    pub(super) again: bool,
 }
 
 impl Core {
@@ -190,44 +215,60 @@ impl Core {
         }
     }
 
-    /// Starts the instances of one level; whether one of them failed.
+    /// Starts the instances of one level; whether one of them failed. They are installed in their order,
+    /// while those after them come up.
     fn start_level(self: &Arc<Self>, intent: &Intent, level: &[Step]) -> bool {
         let mut failed = false;
-        for batch in level.chunks(SIDE_BY_SIDE) {
-            let batch: Vec<(Order, Worker<Mounted>)> = batch
-                .iter()
-                .filter_map(|step| self.order(step))
-                .map(|mut order| {
-                    let worker = order.spawn(Order::mount);
-                    (order, worker)
-                })
-                .collect();
-            let files: Vec<LibraryFile> =
-                batch.iter().filter_map(|(order, _)| order.file()).collect();
-            let mut up = Vec::new();
-            for (order, worker) in batch {
-                match worker.wait().and_then(|mounted| self.install(&order, mounted)) {
-                    Ok(()) => up.push(order),
-                    Err(error) => {
-                        failed = true;
-                        self.give_up(&order, error);
-                    }
+        let mut steps = level.iter();
+        let mut under_way: VecDeque<(Order, Worker<Mounted>)> = VecDeque::new();
+        let mut up = Up::default();
+        loop {
+            let more = steps.by_ref().filter_map(|step| self.order(step));
+            under_way.extend(more.take(SIDE_BY_SIDE - under_way.len()).map(|mut order| {
+                let worker = order.spawn(Order::mount);
+                (order, worker)
+            }));
+            let Some((order, worker)) = under_way.pop_front() else { break };
+            // What is up does not wait for what may take its time; a few come into force together.
+            if let Some(due) = up.due
+                && up.orders.len() >= SIDE_BY_SIDE
+                && !worker.is_done_before(due)
+            {
+                let others = under_way.iter().map(|(order, _)| order.start);
+                self.put_in_force(intent, &mut up, others.chain([order.start]).collect());
+            }
+            let installed = worker.wait().and_then(|mounted| self.install(&order, mounted));
+            if let Source::File(file) = &order.candidate.source {
+                file.close();
+            }
+            match installed {
+                Ok(()) => up.push(order),
+                Err(error) => {
+                    failed = true;
+                    self.give_up(&order, error);
                 }
             }
-            // Open before anybody can find the way there: nobody is refused by what just started.
-            for order in &up {
-                order.term.open();
-            }
-            let starts = up.iter().map(|order| (order.config.id.as_str(), order.start)).collect();
-            self.gateway.draft(|routes| routes.remove_all_but(&starts));
-            self.gateway.publish();
-            for order in up {
-                self.offer_storage(&order.config.id, intent.storage.as_deref());
-                self.tell_active(&order);
-            }
-            files.iter().for_each(LibraryFile::close);
         }
+        self.put_in_force(intent, &mut up, BTreeSet::new());
         failed
+    }
+
+    /// Lets calls in to what is up. What is `under_way` may have routes already, which are not to be found
+    /// yet.
+    fn put_in_force(self: &Arc<Self>, intent: &Intent, up: &mut Up, under_way: BTreeSet<u64>) {
+        let up = std::mem::take(up);
+        // Open before anybody can find the way there: nobody is refused by what just started.
+        for order in &up.orders {
+            order.term.open();
+        }
+        if !up.again.is_empty() {
+            self.gateway.draft(|routes| routes.remove_all_but(&up.again));
+        }
+        self.gateway.publish_without(&under_way);
+        for order in &up.orders {
+            self.offer_storage(&order.config.id, intent.storage.as_deref());
+            self.tell_active(order);
+        }
     }
 
     /// What a worker needs to bring up one instance; nothing if it runs or cannot.
@@ -257,6 +298,7 @@ impl Core {
         }
         let keeper = Arc::new(self.keeper(&slot.config, &candidate.manifest));
         let timeouts = self.config.timeouts_of(&slot.config);
+        let again = slot.supervisor.is_some();
         let supervisor = slot.supervisor.get_or_insert_with(|| {
             let policy = self.config.supervision_of(&slot.config);
             if !policy.faults.is_empty() {
@@ -276,6 +318,7 @@ impl Core {
             timeouts,
             term: Term::new(supervisor.clone()),
             start: self.next_start(),
+            again,
             saved: slot.saved.take(),
             keeper,
             context: Arc::new(context),
@@ -383,14 +426,6 @@ impl Core {
 }
 
 impl Order {
-    /// The library, unless it is linked.
-    pub(super) fn file(&self) -> Option<LibraryFile> {
-        match &self.candidate.source {
-            Source::File(file) => Some(file.clone()),
-            Source::Linked(_) => None,
-        }
-    }
-
     /// Does the work on a thread of its own, within the limit for a load.
     pub(super) fn spawn<T: Send + 'static>(
         &mut self,
@@ -406,6 +441,7 @@ impl Order {
             keeper: self.keeper.clone(),
             term: self.term.clone(),
             start: self.start,
+            again: self.again,
         };
         // What is tried first takes its time twice.
         let times = if self.core.preflight.is_some() { 2 } else { 1 };

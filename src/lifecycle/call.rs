@@ -172,6 +172,15 @@ impl<T: Send + 'static> Worker<T> {
         self.stage.0.current.lock().done
     }
 
+    /// Whether nobody has to wait for it at some moment that is to come; waits until then.
+    pub(crate) fn is_done_before(&self, moment: Instant) -> bool {
+        let mut current = self.stage.0.current.lock();
+        while !current.done && moment > Instant::now() {
+            self.stage.0.changed.wait_until(&mut current, moment);
+        }
+        moment > Instant::now()
+    }
+
     /// Waits for the outcome, at most until the deadline.
     ///
     /// # Errors
@@ -248,6 +257,20 @@ fn finish<T>(stage: &Stage, answer: &Mutex<Option<Result<T>>>, outcome: Result<T
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whether_a_work_is_done_is_known_at_once_or_when_the_moment_has_come() {
+        let begin = Instant::now();
+        let work = Worker::spawn("it", Phase::Run, None, |_| Ok(()));
+        assert!(work.is_done_before(begin + Duration::from_secs(3600)));
+        assert!(!work.is_done_before(begin), "that was before");
+        let (_kept, never) = mpsc::channel::<()>();
+        let work = Worker::spawn("it", Phase::Run, None, move |_| {
+            let _ = never.recv();
+            Ok(())
+        });
+        assert!(!work.is_done_before(begin + Duration::from_millis(1)));
+    }
 
     #[test]
     fn a_thread_that_stands_by_does_the_work_and_is_given_up_if_that_takes_too_long() {

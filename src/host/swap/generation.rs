@@ -77,6 +77,7 @@ impl Core {
             keeper: Arc::new(self.keeper(&successor.config, &successor.candidate.manifest)),
             term,
             start: self.next_start(),
+            again: true,
             saved: None,
             context: Arc::new(context),
         }
