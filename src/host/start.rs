@@ -21,7 +21,7 @@ use super::slots::Table;
 use crate::config::{ConfigError, InstanceConfig, Timeouts};
 use crate::contract::{Error, ErrorKind, Result};
 use crate::discover::{Candidate, Source};
-use crate::lifecycle::{Event, Phase, Stage, State, Worker};
+use crate::lifecycle::{Event, Phase, Relay, Stage, State, Worker};
 use crate::load::{self, HostLog};
 use crate::manifest::Manifest;
 use crate::preflight::Trial;
@@ -90,8 +90,9 @@ impl Core {
     pub(super) fn bring_up(self: &Arc<Self>, operation: &mut Operation, retry: &BTreeSet<String>) {
         let intent = self.intend(operation, retry);
         self.settle(&intent, retry);
+        let relay = Relay::new();
         for level in &intent.plan.levels {
-            let failed = self.start_level(&intent, level);
+            let failed = self.start_level(&intent, level, &relay);
             if failed && self.config.plugins.strict {
                 break;
             }
@@ -217,7 +218,7 @@ impl Core {
 
     /// Starts the instances of one level; whether one of them failed. They are installed in their order,
     /// while those after them come up.
-    fn start_level(self: &Arc<Self>, intent: &Intent, level: &[Step]) -> bool {
+    fn start_level(self: &Arc<Self>, intent: &Intent, level: &[Step], relay: &Relay) -> bool {
         let mut failed = false;
         let mut steps = level.iter();
         let mut under_way: VecDeque<(Order, Worker<Mounted>)> = VecDeque::new();
@@ -225,7 +226,7 @@ impl Core {
         loop {
             let more = steps.by_ref().filter_map(|step| self.order(step));
             under_way.extend(more.take(SIDE_BY_SIDE - under_way.len()).map(|mut order| {
-                let worker = order.spawn(Order::mount);
+                let worker = order.spawn(Some(relay), Order::mount);
                 (order, worker)
             }));
             let Some((order, worker)) = under_way.pop_front() else { break };
@@ -426,9 +427,10 @@ impl Core {
 }
 
 impl Order {
-    /// Does the work on a thread of its own, within the limit for a load.
+    /// Does the work on a thread that does nothing else, perhaps one of those, within the limit for a load.
     pub(super) fn spawn<T: Send + 'static>(
         &mut self,
+        relay: Option<&Relay>,
         work: impl FnOnce(Self, &Stage) -> Result<T> + Send + 'static,
     ) -> Worker<T> {
         let order = Self {
@@ -446,12 +448,16 @@ impl Order {
         // What is tried first takes its time twice.
         let times = if self.core.preflight.is_some() { 2 } else { 1 };
         let limit = Some(self.timeouts.load.saturating_mul(times));
-        Worker::spawn(&self.config.id, Phase::Load, limit, move |stage| work(order, stage))
+        let work = move |stage: &Stage| work(order, stage);
+        match relay {
+            Some(relay) => Worker::relay(relay, &self.config.id, Phase::Load, limit, work),
+            None => Worker::spawn(&self.config.id, Phase::Load, limit, work),
+        }
     }
 
     /// Opens the library, if it is not open.
     pub(super) fn open_code(&mut self) -> Worker<()> {
-        self.spawn(|order, stage| order.module(stage).map(drop))
+        self.spawn(None, |order, stage| order.module(stage).map(drop))
     }
 
     /// From a candidate to a started instance, on the worker's thread.

@@ -3,11 +3,15 @@
 //! A call that blocks cannot be stopped, only abandoned: whoever waits goes on, the thread stays
 //! until the call returns, and what it returns is dropped there.
 
+#[cfg(target_os = "linux")]
+use std::ffi::CString;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
+use async_channel::{Receiver, Sender};
 use parking_lot::{Condvar, Mutex};
 
 use super::Phase;
@@ -108,6 +112,57 @@ fn thread_of(instance: &str) -> Builder {
     Builder::new().name(format!("hotshoe {instance}")).stack_size(STACK)
 }
 
+/// Threads for works that come one after another, such as a thousand starts: a thread takes the next work
+/// when it is done with one, and nobody else has it meanwhile. To begin and to end a thread for each would
+/// cost the most where libraries are opened, since both change the memory map. They end with this.
+pub(crate) struct Relay {
+    works: Sender<Box<dyn FnOnce() + Send>>,
+    next: Receiver<Box<dyn FnOnce() + Send>>,
+    /// How many wait for work that nobody has given them yet.
+    free: Arc<AtomicUsize>,
+}
+
+impl Relay {
+    pub(crate) fn new() -> Self {
+        let (works, next) = async_channel::unbounded();
+        Self { works, next, free: Arc::default() }
+    }
+
+    /// Does the work on a thread that does nothing else.
+    fn run(&self, work: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+        let one_less = |free: usize| free.checked_sub(1);
+        if self.free.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less).is_ok() {
+            return self.works.try_send(work).map_err(|_| io::ErrorKind::WouldBlock.into());
+        }
+        let next = self.next.clone();
+        let thread = Builder::new().name("hotshoe start".to_owned()).stack_size(STACK);
+        let begun = thread.spawn(move || {
+            work();
+            while let Ok(work) = next.recv_blocking() {
+                work();
+            }
+        });
+        begun.map(drop)
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.works.close();
+    }
+}
+
+/// Tells people whom the thread works for. Those that have begun for an instance are called so already.
+fn rename(instance: &str) {
+    #[cfg(target_os = "linux")]
+    if let Ok(name) = CString::new(format!("hotshoe {instance}")) {
+        // The name is for people.
+        let _ = rustix::thread::set_name(&name);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = instance;
+}
+
 /// Work on a thread of its own.
 pub(crate) struct Worker<T> {
     answer: Arc<Mutex<Option<Result<T>>>>,
@@ -123,7 +178,9 @@ impl<T: Send + 'static> Worker<T> {
         limit: Option<Duration>,
         work: impl FnOnce(&Stage) -> Result<T> + Send + 'static,
     ) -> Self {
-        Self::begin(instance, phase, limit, work, |run| thread_of(instance).spawn(run).map(drop))
+        Self::begin(instance, phase, limit, work, None, |run| {
+            thread_of(instance).spawn(run).map(drop)
+        })
     }
 
     /// The same on a thread that is there already.
@@ -134,9 +191,26 @@ impl<T: Send + 'static> Worker<T> {
         limit: Option<Duration>,
         work: impl FnOnce(&Stage) -> Result<T> + Send + 'static,
     ) -> Self {
-        Self::begin(instance, phase, limit, work, |run| {
+        Self::begin(instance, phase, limit, work, None, |run| {
             standby.0.send(run).map_err(|_| io::ErrorKind::WouldBlock.into())
         })
+    }
+
+    /// The same on one of these threads.
+    pub(crate) fn relay(
+        relay: &Relay,
+        instance: &str,
+        phase: Phase,
+        limit: Option<Duration>,
+        work: impl FnOnce(&Stage) -> Result<T> + Send + 'static,
+    ) -> Self {
+        let own = instance.to_owned();
+        let work = move |stage: &Stage| {
+            rename(&own);
+            work(stage)
+        };
+        let free = relay.free.clone();
+        Self::begin(instance, phase, limit, work, Some(free), |run| relay.run(run))
     }
 
     fn begin(
@@ -144,6 +218,7 @@ impl<T: Send + 'static> Worker<T> {
         phase: Phase,
         limit: Option<Duration>,
         work: impl FnOnce(&Stage) -> Result<T> + Send + 'static,
+        free: Option<Arc<AtomicUsize>>,
         on: impl FnOnce(Box<dyn FnOnce() + Send>) -> io::Result<()>,
     ) -> Self {
         let whole = limit.and_then(|time| Limit::new(time, phase));
@@ -156,13 +231,13 @@ impl<T: Send + 'static> Worker<T> {
         let begun = on(Box::new(move || {
             become_own_thread();
             let outcome = hotshoe_abi::guard::guard_result(|| work(&stage));
-            finish(&stage, &answer, outcome);
+            finish(&stage, &answer, outcome, free.as_deref());
         }));
         if let Err(error) = begun {
             let error = Error::new(ErrorKind::ResourceLimit, "no thread could be started")
                 .with_help("raise the limit of threads of this process")
                 .caused_by(&error);
-            finish(&worker.stage, &worker.answer, Err(error));
+            finish(&worker.stage, &worker.answer, Err(error), None);
         }
         worker
     }
@@ -242,13 +317,27 @@ impl<T: Send + 'static> Worker<T> {
 }
 
 /// Hands the outcome over, or drops it, on this thread, if nobody waits any more.
-fn finish<T>(stage: &Stage, answer: &Mutex<Option<Result<T>>>, outcome: Result<T>) {
+/// A thread that has done so is `free` for other work.
+fn finish<T>(
+    stage: &Stage,
+    answer: &Mutex<Option<Result<T>>>,
+    outcome: Result<T>,
+    free: Option<&AtomicUsize>,
+) {
+    let set_free = || {
+        if let Some(free) = free {
+            free.fetch_add(1, Ordering::AcqRel);
+        }
+    };
     let mut current = stage.0.current.lock();
     if current.abandoned {
         drop(current);
         drop(outcome);
+        set_free();
         return;
     }
+    // Before anybody hears of it, who may have the next work for it.
+    set_free();
     *answer.lock() = Some(outcome);
     current.done = true;
     stage.0.changed.notify_all();
@@ -257,6 +346,31 @@ fn finish<T>(stage: &Stage, answer: &Mutex<Option<Result<T>>>, outcome: Result<T
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_takes_the_next_work_once_it_is_done_and_not_while_it_does_not_come_back() {
+        let relay = Relay::new();
+        let on = |instance: &str| {
+            Worker::relay(&relay, instance, Phase::Run, None, |_| Ok(std::thread::current().id()))
+                .wait()
+                .unwrap()
+        };
+        let thread = on("one");
+        assert_eq!(on("two"), thread);
+        assert_eq!(on("three"), thread);
+
+        let (go_on, waits) = mpsc::channel::<()>();
+        let limit = Some(Duration::from_millis(1));
+        let late = Worker::relay(&relay, "late", Phase::Run, limit, move |_| {
+            let _ = waits.recv();
+            Ok(())
+        });
+        assert!(late.wait().unwrap_err().is_timeout());
+        let other = on("four");
+        assert_ne!(other, thread);
+        assert_eq!(on("five"), other);
+        drop(go_on);
+    }
 
     #[test]
     fn whether_a_work_is_done_is_known_at_once_or_when_the_moment_has_come() {

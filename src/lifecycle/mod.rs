@@ -3,5 +3,5 @@
 mod call;
 mod phase;
 
-pub(crate) use call::{Stage, Standby, Worker};
+pub(crate) use call::{Relay, Stage, Standby, Worker};
 pub use phase::{Event, EventKind, IllegalTransition, Phase, State, Status};

@@ -99,7 +99,7 @@ impl Core {
         for warning in &warnings {
             tracing::warn!(plugin = id, "{}", Line(warning));
         }
-        let worker = order.spawn(mount_beside);
+        let worker = order.spawn(None, mount_beside);
         let made = worker.wait().and_then(|mounted| {
             let (plugin, took) = (mounted.plugin.clone(), mounted.took);
             let made = order.assemble(mounted);
