@@ -49,11 +49,11 @@ async fn after_so_many_failures_in_a_row_every_call_is_refused_at_once(stage: St
     let host = host(&stage, |instance| breaker(instance, 3, LATE)).await;
     let probe = host.service::<dyn Probe>().unwrap();
     let mut events = host.events();
-    probe.panic(None).unwrap_err();
-    probe.panic(None).unwrap_err();
+    probe.panic(Some("told to".to_owned())).unwrap_err();
+    probe.panic(Some("told to".to_owned())).unwrap_err();
     // A success in between begins the row anew.
     probe.nothing().unwrap();
-    probe.panic(None).unwrap_err();
+    probe.panic(Some("told to".to_owned())).unwrap_err();
     probe.panic_later().await.unwrap_err();
     let (kind, _) = refusal(&host, "probe", json!({ "op": "panic" })).await;
     assert_ne!(kind, "unavailable");
@@ -84,7 +84,7 @@ async fn a_breaker_closes_when_the_calls_that_it_tries_succeed(stage: Stage) {
     let host = host(&stage, |instance| breaker(instance, 1, Duration::from_millis(1))).await;
     let probe = host.service::<dyn Probe>().unwrap();
     for _ in 0..3 {
-        probe.panic(None).unwrap_err();
+        probe.panic(Some("told to".to_owned())).unwrap_err();
         assert_eq!(host.metrics_of("probe").unwrap().calls.breaker, Some(BreakerState::Open));
         // Its time passes.
         while let Err(error) = probe.later(1).await {
@@ -275,7 +275,7 @@ async fn figures_tell_each_contribution_from_the_others(stage: Stage) {
     for _ in 0..200 {
         probe.nothing().unwrap();
     }
-    probe.panic(None).unwrap_err();
+    probe.panic(Some("told to".to_owned())).unwrap_err();
     assert_eq!(get(&host, "/who").await.status(), 200);
     assert_eq!(get(&host, "/panic").await.status(), 500);
     let given_up = pending(get(&host, "/never"), stage.a_while()).await;
