@@ -8,8 +8,8 @@ use hotshoe_abi::{AbiEventHandler, AbiHandler, AbiPlugin, AbiTask, RawExtension}
 use semver::Version;
 
 use super::libraries::InUse;
+use super::order::{Mounted, Order};
 use super::permissions::Permit;
-use super::start::{Mounted, Order};
 use crate::config::Lane;
 use crate::contract::{Result, Storage};
 use crate::gateway::{Entries, HandlerEntry, MiddlewareEntry, Passing};

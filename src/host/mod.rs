@@ -21,6 +21,7 @@ mod libraries;
 mod log_level;
 mod mappings;
 mod operations;
+mod order;
 mod patrol;
 mod permissions;
 mod plan;
